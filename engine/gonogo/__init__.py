@@ -1,0 +1,1 @@
+"""gonogo: a launch gate for outbound campaigns."""

@@ -1,0 +1,193 @@
+"""What the database itself refuses: triggers behind the laws, and the comparison made before anything is served.
+
+Foreign keys and CHECKs stand in `models.py`; here stand the triggers, for SQLite and PostgreSQL side by side. Alembic
+knows none of them (its batch mode on SQLite even drops them), so `install_guards` runs after every migration.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from gonogo import models
+from gonogo.campaign import CAMPAIGN
+from gonogo.models import Base, table
+
+APPEND_ONLY: tuple[type[Base], ...] = (
+    models.Version,
+    models.Move,
+    models.Audience,
+    models.Vote,
+    models.Permit,
+    models.PermitEnd,
+    models.Step,
+    models.PolicyVersion,
+)
+#: Rows that change but never go, and are never replaced.
+KEPT: tuple[type[Base], ...] = (models.Campaign, models.Run, models.Task, models.Payload, models.Ledger)
+GUARDED = (*APPEND_ONLY, *KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One trigger: before `when` on `table`, refuse with `message` if the condition holds."""
+
+    name: str
+    table: str
+    when: str  # INSERT | UPDATE | DELETE
+    refuses: str  # SQL over `new` and `old`
+    message: str
+
+
+def guards() -> Iterator[Guard]:
+    """Every trigger that both databases carry."""
+    for model in APPEND_ONLY:
+        name = table(model).name
+        yield Guard(f"{name}_fixed", name, "UPDATE", "TRUE", f"{name} is append-only")
+    for model in GUARDED:
+        name = table(model).name
+        yield Guard(f"{name}_stays", name, "DELETE", "TRUE", f"{name} keeps its rows")
+    yield from _campaign_guards()
+    yield from _run_guards()
+
+
+def _campaign_guards() -> Iterator[Guard]:
+    born = "new.state <> 'draft' OR new.run <> 0 OR new.seq <> 0 OR new.begun"
+    yield Guard("gonogo_campaign_born", "gonogo_campaign", "INSERT", born, "a campaign is born a draft")
+    ended = "EXISTS (SELECT 1 FROM gonogo_permit_end WHERE permit_id = {}.permit_id)"
+    changed = "(new.permit_id IS NULL OR old.permit_id IS NULL OR new.permit_id <> old.permit_id)"
+    permits = (
+        f"new.run < old.run OR ({changed} AND ("
+        f"(new.permit_id IS NOT NULL AND {ended.format('new')}) OR "
+        f"(old.permit_id IS NOT NULL AND NOT {ended.format('old')})))"
+    )
+    message = "a permit is used once and ended in writing"
+    yield Guard("gonogo_campaign_permits", "gonogo_campaign", "UPDATE", permits, message)
+    moves = (
+        "new.seq < old.seq OR (new.state <> old.state AND (new.seq <> old.seq + 1 OR NOT EXISTS ("
+        "SELECT 1 FROM gonogo_step WHERE campaign_id = new.id AND seq = new.seq"
+        " AND source = old.state AND target = new.state)))"
+    )
+    yield Guard(
+        "gonogo_campaign_moves", "gonogo_campaign", "UPDATE", moves, "a state changes only by a recorded step"
+    )
+
+
+def _run_guards() -> Iterator[Guard]:
+    pinned = ("number", "generation", "content_id", "sender_id", "settings_id", "recipients", "chain", "seal")
+    differs = " OR ".join(f"new.{column} <> old.{column}" for column in pinned)
+    sealed = f"old.seal IS NOT NULL AND (new.seal IS NULL OR {differs})"
+    yield Guard("gonogo_run_sealed", "gonogo_run", "UPDATE", sealed, "what a sealed run pins stays as it is")
+    late = "EXISTS (SELECT 1 FROM gonogo_run WHERE id = new.run_id AND seal IS NOT NULL)"
+    yield Guard("gonogo_audience_sealed", "gonogo_audience", "INSERT", late, "the audience of a sealed run is closed")
+    decided = "old.status NOT IN ('reviewing', 'pending') AND new.status <> old.status"
+    yield Guard("gonogo_task_decided", "gonogo_task", "UPDATE", decided, "a decided task stays decided")
+    rewritten = "new.digest <> old.digest OR new.body IS NOT NULL OR new.salt IS NOT NULL"
+    yield Guard("gonogo_payload_erased", "gonogo_payload", "UPDATE", rewritten, "a payload can only be erased")
+    ungated = (
+        "NOT EXISTS (SELECT 1 FROM gonogo_campaign c JOIN gonogo_run r ON r.campaign_id = c.id AND r.number = c.run"
+        " WHERE c.id = new.campaign_id AND r.id = new.run_id AND c.state = 'running' AND c.permit_id IS NOT NULL)"
+    )
+    message = "a message is claimed only for a running campaign, under the permit of its run"
+    yield Guard("gonogo_ledger_permitted", "gonogo_ledger", "INSERT", ungated, message)
+    settled = (
+        "old.state NOT IN ('claimed', 'unknown') OR new.run_id <> old.run_id OR new.step <> old.step"
+        " OR new.position <> old.position OR new.contact_id <> old.contact_id"
+    )
+    yield Guard("gonogo_ledger_settles", "gonogo_ledger", "UPDATE", settled, "a settled message stays settled")
+
+
+def _replaced(name: str) -> str:
+    """SQL that holds when a new row would meet an old one on any unique key: `INSERT OR REPLACE` fires no delete
+    trigger, so the insert itself must refuse."""
+    target = Base.metadata.tables[name]
+    keys = [tuple(target.primary_key.columns)]
+    keys += [tuple(c.columns) for c in target.constraints if isinstance(c, sa.UniqueConstraint)]
+    same = (" AND ".join(f"{column.name} = new.{column.name}" for column in key) for key in keys)
+    return f"EXISTS (SELECT 1 FROM {name} WHERE {' OR '.join(f'({key})' for key in sorted(same))})"
+
+
+def _sqlite() -> dict[str, str]:
+    """Trigger name -> its statement."""
+    found = list(guards())
+    for model in GUARDED:
+        name = table(model).name
+        found.append(Guard(f"{name}_once", name, "INSERT", _replaced(name), f"{name} keeps its rows"))
+    return {
+        guard.name: f"CREATE TRIGGER {guard.name} BEFORE {guard.when} ON {guard.table} WHEN {guard.refuses} "
+        f"BEGIN SELECT RAISE(ABORT, '{guard.message}'); END"
+        for guard in found
+    }
+
+
+def _postgres() -> dict[str, tuple[str, str, str]]:
+    """Trigger name -> (table, when, body of its function)."""
+    wanted = {}
+    for guard in guards():
+        back = "old" if guard.when == "DELETE" else "new"
+        body = f" BEGIN IF {guard.refuses} THEN RAISE '{guard.message}'; END IF; RETURN {back}; END "
+        wanted[guard.name] = (guard.table, f"BEFORE {guard.when} ON {guard.table} FOR EACH ROW", body)
+    for model in GUARDED:
+        name = table(model).name
+        body = f" BEGIN RAISE '{name} keeps its rows'; END "
+        wanted[f"{name}_whole"] = (name, f"BEFORE TRUNCATE ON {name} FOR EACH STATEMENT", body)
+    return wanted
+
+
+def install_guards(connection: sa.Connection) -> None:
+    """Make the triggers, and the legal moves as rows. Safe to run again: what stands already is made anew."""
+    if connection.dialect.name == "sqlite":
+        for name, statement in _sqlite().items():
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+            connection.exec_driver_sql(statement)
+    else:
+        for name, (owner, when, body) in _postgres().items():
+            function = f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
+            connection.exec_driver_sql(function)
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name} ON {owner}")
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION {name}()")
+    missing = _wanted_moves() - _stored_moves(connection)
+    if missing:
+        rows = [dict(zip(("event", "source", "target"), move, strict=True)) for move in sorted(missing)]
+        connection.execute(table(models.Move).insert(), rows)
+
+
+def differences(connection: sa.Connection) -> list[str]:
+    """What the database lacks of all that the laws rest on, a line each; empty when it may be served."""
+    inspector = sa.inspect(connection)
+    found = []
+    for name, wanted in Base.metadata.tables.items():
+        keys = {key["name"] for key in inspector.get_foreign_keys(name)}
+        checks = {check["name"] for check in inspector.get_check_constraints(name)}
+        for constraint in wanted.constraints:
+            if isinstance(constraint, sa.ForeignKeyConstraint) and constraint.name not in keys:
+                found.append(f"{name}: the foreign key {constraint.name} is missing")
+            if isinstance(constraint, sa.CheckConstraint) and constraint.name not in checks:
+                found.append(f"{name}: the check {constraint.name} is missing")
+    found += _trigger_differences(connection)
+    lacking = _wanted_moves() - _stored_moves(connection)
+    return found + [f"the move {' '.join(move)} is not in the table of moves" for move in sorted(lacking)]
+
+
+def _trigger_differences(connection: sa.Connection) -> list[str]:
+    if connection.dialect.name == "sqlite":
+        wanted: dict[str, str] = _sqlite()
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    else:
+        wanted = {name: body for name, (_, _, body) in _postgres().items()}
+        rows = connection.exec_driver_sql(
+            "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'O'"
+        )
+    stored = {name: text for name, text in rows}
+    missing = [f"the trigger {name} is missing" for name in sorted(wanted.keys() - stored.keys())]
+    changed = [name for name in sorted(wanted.keys() & stored.keys()) if stored[name] != wanted[name]]
+    return missing + [f"the trigger {name} is not the one this version wants" for name in changed]
+
+
+def _wanted_moves() -> set[tuple[str, str, str]]:
+    return {(move.event, move.source, move.to) for move in CAMPAIGN.moves}
+
+
+def _stored_moves(connection: sa.Connection) -> set[tuple[str, str, str]]:
+    move = table(models.Move)
+    return {(row.event, row.source, row.target) for row in connection.execute(sa.select(move))}

@@ -1,0 +1,197 @@
+"""Connections: what each of the two databases must be set to before a decision may rest on it.
+
+`connect` opens a database of our own; `prepare` sets up an engine that a host brought along, and `check` tells what
+it lacks. On SQLite a transaction takes the write lock when it begins, because one that reads first and then writes
+is turned away at once if another wrote in between. One SQLite library per process and file: the libraries do not see
+each other's locks, so nothing here opens a file with another driver than the engine's own.
+"""
+
+import logging
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from gonogo.errors import DatabaseUnusable
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT = 10_000  # milliseconds that a transaction waits for SQLite's write lock
+#: The first SQLite without the WAL-reset bug, which can corrupt a file in WAL mode (sqlite.org/wal.html).
+WAL_FIXED = (3, 51, 3)
+_FULL = 2  # PRAGMA synchronous: NORMAL loses the last commits when the power goes
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+_WANTED = "a database address reads sqlite:///path or postgresql://user@host/name"
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine on the database at `sqlite:///path` or `postgresql://...`. Raises DatabaseUnusable for any other."""
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise DatabaseUnusable(_WANTED) from None  # the address may hold a password: it is not repeated
+    if address.drivername in _POSTGRESQL:
+        return sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if address.drivername != "sqlite":
+        raise DatabaseUnusable(f"{_WANTED}, not {address.drivername}")
+    return _connect_sqlite(address)
+
+
+def _connect_sqlite(address: sa.URL) -> sa.Engine:
+    if address.database in (None, "", ":memory:"):
+        raise DatabaseUnusable("SQLite needs a file: in memory, each connection has a database of its own")
+    library = _library()
+    engine = sa.create_engine(address, module=library)
+    fixed = library.sqlite_version_info >= WAL_FIXED
+    if not fixed:
+        log.warning("SQLite %s can corrupt a file in WAL mode: using a rollback journal", library.sqlite_version)
+
+    @event.listens_for(engine, "connect")
+    def open_(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # `_begin` begins, not the driver
+        _settle(connection, None)
+        if fixed and connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+            raise DatabaseUnusable("SQLite can't use WAL mode here: is it a network file system?")
+
+    _listen(engine)
+    return engine
+
+
+def prepare(engine: sa.Engine) -> sa.Engine:
+    """Set up a host's engine as `check` wants it, keeping its driver, and return it. Idempotent.
+
+    That concerns SQLite: foreign keys, the begin mode, the wait for locks and for the disk. Idle connections are
+    closed, since they were opened without. PostgreSQL needs nothing of it.
+    """
+    if engine.dialect.name == "sqlite" and not event.contains(engine, "begin", _begin):
+        event.listen(engine, "connect", _settle)
+        _listen(engine)
+        engine.dispose()
+    return engine
+
+
+def check(engine: sa.Engine) -> list[str]:
+    """What a host's engine lacks, one line each, with the cure. Empty if decisions may rest on it."""
+    match engine.dialect.name:
+        case "sqlite":
+            return list(_sqlite_lacks(engine))
+        case "postgresql":
+            return list(_postgresql_lacks(engine))
+        case other:
+            return [f"gonogo runs on SQLite and on PostgreSQL, not on {other}"]
+
+
+def reader(engine: sa.Engine) -> sa.Engine:
+    """The same engine for work that only reads: on SQLite it takes no write lock."""
+    return engine if engine.dialect.name != "sqlite" else engine.execution_options(sqlite_begin="DEFERRED")
+
+
+def jobs_engine(engine: sa.Engine) -> sa.Engine:
+    """A second, small engine on the same database, through the same driver, for the job engine behind `jobs.py`.
+
+    It has no "begin" event: on SQLite the job engine begins its own transactions, through the driver.
+    """
+
+    def creator() -> Any:
+        opened = engine.raw_connection()  # with all that a host set up: its arguments, its events
+        opened.detach()
+        return opened.dbapi_connection
+
+    second = sa.create_engine(
+        engine.url,
+        module=engine.dialect.loaded_dbapi,
+        creator=creator,
+        pool_size=5,
+        max_overflow=5,
+        pool_pre_ping=engine.dialect.name == "postgresql",
+    )
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(second, "connect")
+        def open_(connection: Any, _: object) -> None:
+            connection.isolation_level = "IMMEDIATE"
+
+    return second
+
+
+def _library() -> ModuleType:
+    return import_module("pysqlite3.dbapi2")  # not at the top: a host that brings its own driver never loads it
+
+
+def _listen(engine: sa.Engine) -> None:
+    event.listen(engine, "begin", _begin)
+    event.listen(engine, "checkin", _end)
+
+
+def _settle(connection: Any, _: object) -> None:
+    """Make a connection to SQLite safe: the settings last as long as it does."""
+    run = connection.execute
+    if run("PRAGMA busy_timeout").fetchone()[0] < BUSY_TIMEOUT:
+        run(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")  # first: the next ones may meet a lock
+    run("PRAGMA foreign_keys=ON")
+    if run("PRAGMA synchronous").fetchone()[0] < _FULL:
+        run("PRAGMA synchronous=FULL")
+    if _wal_corrupts(connection):
+        run("PRAGMA journal_mode=DELETE")
+
+
+def _begin(connection: sa.Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    if driver.in_transaction:  # a host's own listener came first, and began without the lock
+        connection.exec_driver_sql("ROLLBACK")
+    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("sqlite_begin", "IMMEDIATE"))
+
+
+def _end(connection: Any, _: object) -> None:
+    # SQLAlchemy takes a transaction whose COMMIT failed as ended; SQLite does not, and the lock would go to the pool.
+    if connection is not None and connection.in_transaction:
+        connection.rollback()
+
+
+def _wal_corrupts(connection: Any) -> bool:
+    version, journal = (connection.execute(query).fetchone()[0] for query in _WAL_QUERIES)
+    return journal == "wal" and tuple(map(int, version.split("."))) < WAL_FIXED
+
+
+_WAL_QUERIES = ("SELECT sqlite_version()", "PRAGMA journal_mode")
+
+
+def _sqlite_lacks(engine: sa.Engine) -> Iterator[str]:
+    cure = "call gonogo.prepare(engine)"
+    if engine.url.database in (None, "", ":memory:"):
+        yield "SQLite in memory gives each connection a database of its own: use a file"
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        begun = _statements_of_begin(connection, driver)
+        if not any(statement.startswith(("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE")) for statement in begun):
+            yield f"transactions begin without SQLite's write lock, so decisions can overtake each other: {cure}"
+        if not driver.execute("PRAGMA foreign_keys").fetchone()[0]:
+            yield f"SQLite's foreign keys are off: {cure}"
+        if driver.execute("PRAGMA synchronous").fetchone()[0] < _FULL:
+            yield f"SQLite does not wait for the disk (PRAGMA synchronous is below FULL): {cure}"
+        if _wal_corrupts(driver):
+            yield f"this SQLite library can corrupt a file in WAL mode (fixed in 3.51.3): {cure}"
+
+
+def _statements_of_begin(connection: sa.Connection, driver: Any) -> list[str]:
+    """What the engine says to SQLite to begin a transaction; nothing, where that is left to the driver."""
+    said: list[str] = []
+    driver.set_trace_callback(said.append)
+    connection.begin()
+    driver.set_trace_callback(None)
+    return [" ".join(statement.upper().split()) for statement in said]
+
+
+def _postgresql_lacks(engine: sa.Engine) -> Iterator[str]:
+    if engine.dialect.driver != "psycopg":
+        yield f"gonogo speaks to PostgreSQL through psycopg 3, not {engine.dialect.driver}: use postgresql+psycopg://"
+        return
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        level = "AUTOCOMMIT" if driver.autocommit else connection.get_isolation_level()
+    if level != "READ COMMITTED":
+        # a transaction that waited for a lock would otherwise judge by what was true before it waited
+        yield f"transactions are {level} by default, not READ COMMITTED: set isolation_level on the engine"

@@ -1,0 +1,328 @@
+"""How a decision is written down: every row of one step, in one transaction, in one order.
+
+Vote, task, permit, its end, step, campaign, run, job. The move that was taken says what becomes of run, task and
+permit (`Move.sets`); this module writes just that. Nothing else changes the state of a campaign.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from gonogo import seal
+from gonogo.ballots import Ballot
+from gonogo.call import Call, Outcome
+from gonogo.campaign import ACTIVE
+from gonogo.clock import new_id
+from gonogo.definition import Decision, Event, Move
+from gonogo.facts import Facts
+from gonogo.models import Document
+from gonogo.policy import Ruling
+from gonogo.proposal import Proposal, seal_of
+from gonogo.store import cases, lists, workspaces
+from gonogo.store.cases import Case
+
+#: What becomes of the open task when a move closes it without a permit; `void` for every other event.
+TASK_ENDS = {
+    "dismiss": "dismissed",
+    "request_changes": "changes_requested",
+    "expire": "expired",
+}
+RUN_ENDS = {"complete": "completed", "cancel": "cancelled", "fail": "failed"}
+PERMIT_ENDS = {"complete": "used", "revoke": "revoked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a use case brings to the step, beside the decision."""
+
+    proposal: Proposal | None = None  # opens a run, or ends its review
+    ballot: Ballot | None = None
+    approvals: int | None = None  # that stand once the ballot is cast
+    campaign: Document = field(default_factory=dict)  # further values of the campaign's row
+    run: Document = field(default_factory=dict)  # further values of the run's row
+    figures: Document = field(default_factory=dict)  # told by the step
+
+
+def record(call: Call, case: Case, event: Event, decision: Decision[Facts], change: Change | None = None) -> Outcome:
+    """Write the decision down; a refusal writes nothing."""
+    change = change or Change()
+    findings = change.proposal.findings if change.proposal else ()
+    if decision.move is None:
+        return Outcome(case, decision.blockers, findings)
+    writing = _Writing(call, case, event, decision.move, change)
+    return Outcome(writing.write(), (), findings)
+
+
+class _Writing:
+    """One step on its way into the database; `case` is kept as the rows will read."""
+
+    def __init__(self, call: Call, case: Case, event: Event, move: Move[Facts], change: Change) -> None:
+        self.call, self.case, self.event, self.move, self.change = call, case, event, move, change
+        self.before = case
+        self.run: Document = dict(change.run)
+
+    def write(self) -> Case:
+        if self.change.proposal is not None:
+            self._propose(self.change.proposal)
+        self._task()
+        self._permit()
+        self._step()
+        self._run()
+        self._enqueue()
+        return self.case
+
+    # The run
+
+    def _propose(self, proposal: Proposal) -> None:
+        """Open a run that pins everything as it is now; or seal the one whose review has ended."""
+        if self.event == "reviewed":
+            self._review(proposal)
+            return
+        connection, case = self.call.connection, self.case
+        if case.run_id and case.run_open:
+            cases.change_run(connection, case.run_id, closed_at=self.call.now, closed_as="superseded")
+        row: Document = {
+            "id": new_id(self.call.now),
+            "campaign_id": case.id,
+            "number": case.run + 1,
+            "generation": case.generation,
+            "requester": self.call.by.person,
+            "opened_at": self.call.now,
+            "content_id": proposal.content_id,
+            "sender_id": proposal.sender_id,
+            "settings_id": proposal.settings_id,
+            "start_at": proposal.start_at,
+            "recipients": proposal.recipients,
+            "chain": proposal.chain,
+            "steps": proposal.steps,
+            **dict.fromkeys(("step", "cursor", "sent", "rejected", "failed", "unknown", "skipped"), 0),
+        }
+        cases.add_run(connection, {**row, "warnings": []})
+        lists.snapshot(connection, case, proposal.steps, row["id"])
+        self.case = replace(
+            case,
+            run=case.run + 1,
+            run_id=row["id"],
+            requester=row["requester"],
+            run_start_at=proposal.start_at,
+            warnings=[],
+            **{name: row[name] for name in _RUN_ECHO},
+            **_FRESH_RUN,
+            **_NO_TASK,
+        )
+        if proposal.ruling is not None:
+            self._review(proposal)
+
+    def _review(self, proposal: Proposal) -> None:
+        """The last act of the review: what it found, and the seal over all that is proposed."""
+        run_id = self.case.run_id
+        if run_id is None:
+            raise TypeError("a review ends on a run")
+        connection = self.call.connection
+        root = seal.merkle_root(lists.leaves(connection, run_id))
+        found = {"findings": [asdict(finding) for finding in proposal.findings]}
+        self.run["findings"] = workspaces.conceal(connection, self.case.workspace, found, secrets.token_bytes(32))
+        self.run["warnings"] = [finding.code for finding in proposal.warnings]
+        self.run["seal"] = seal_of(self.case, self.case.run, proposal, root)
+        self.case = replace(self.case, seal=self.run["seal"], warnings=self.run["warnings"])
+
+    def _run(self) -> None:
+        if self.move.sets.get("run") == "none" and self.case.run_open:
+            self.run["closed_at"] = self.call.now
+            self.run["closed_as"] = RUN_ENDS.get(self.event, "superseded")
+        if self.run and self.case.run_id:
+            cases.change_run(self.call.connection, self.case.run_id, **self.run)
+            known = {name: value for name, value in self.run.items() if name in Case.__slots__}
+            self.case = replace(self.case, **known)
+
+    # The task and its votes
+
+    def _task(self) -> None:
+        task = self.move.sets.get("task")
+        if task in ("reviewing", "pending") and not self.case.task_open:
+            self._ask(str(task))
+            return
+        values: Document = self._cast() if self.change.ballot else {}
+        if task in ("reviewing", "pending"):
+            values |= {"status": task, **self._asked()}
+        elif task == "none" and self.case.task_open:
+            permitted = self.move.sets.get("permit") == "valid"
+            ended = "approved" if permitted else TASK_ENDS.get(self.event, "void")
+            values |= {"status": ended, "decided_at": self.call.now}
+        if values and self.case.task_id:
+            cases.change_task(self.call.connection, self.case.task_id, **values)
+            self.case = replace(self.case, **{_TASK_ECHO[name]: value for name, value in values.items()})
+
+    def _ask(self, status: str) -> None:
+        """Put the question."""
+        case, now = self.case, self.call.now
+        row: Document = {
+            "id": new_id(now),
+            "workspace_id": case.workspace,
+            "kind": "campaign_start",
+            "campaign_id": case.id,
+            "run_id": case.run_id,
+            "status": status,
+            "policy": case.policy,
+            "votes": 0,
+            "have": 0,
+            "created_at": now,
+            **self._asked(),
+        }
+        cases.add_task(self.call.connection, row)
+        self.case = replace(
+            case,
+            task_id=row["id"],
+            task_run_id=case.run_id,
+            task_status=status,
+            task_rule=row["rule"],
+            task_policy=case.policy,
+            requirement=row["requirement"],
+            votes=0,
+            have=0,
+            expires_at=row["expires_at"],
+            asked_at=now,
+            decided_at=None,
+        )
+
+    def _asked(self) -> Document:
+        """What the policy asks of people, and by when."""
+        ruling = self._ruling()
+        if ruling is None or ruling.requirement is None:  # the review still runs
+            return {"rule": "", "requirement": {}, "expires_at": None}
+        deadline = self.call.now + ruling.requirement.expires_after
+        if self.case.start_at is not None:
+            deadline = min(deadline, self.case.start_at + self.call.late_start)
+        document = ruling.requirement.to_document()
+        return {"rule": ruling.rule, "requirement": document, "expires_at": deadline}
+
+    def _cast(self) -> Document:
+        """Store the vote; returns what it changes in the task."""
+        ballot, case, connection = self.change.ballot, self.case, self.call.connection
+        if ballot is None or case.task_id is None or case.votes is None or case.seal is None:
+            raise TypeError("a ballot is cast on a sealed task")
+        said = None
+        if ballot.comment:
+            said = workspaces.conceal(
+                connection, case.workspace, {"comment": ballot.comment}, secrets.token_bytes(32)
+            )
+        row = {
+            "task_id": case.task_id,
+            "seq": case.votes + 1,
+            "choice": ballot.choice,
+            "person": self.call.by.person,
+            "actor": self.call.by.id,
+            "seal": case.seal,
+            "acknowledged": None if ballot.acknowledge is None else list(ballot.acknowledge),
+            "comment": said,
+            "at": self.call.now,
+        }
+        cases.add_vote(connection, row)
+        return {"votes": case.votes + 1, "have": self.change.approvals}
+
+    # The permit
+
+    def _permit(self) -> None:
+        permit, case = self.move.sets.get("permit"), self.case
+        if permit == "none" and case.permit_id:
+            reason = PERMIT_ENDS.get(self.event, self.event)
+            row = {"permit_id": case.permit_id, "reason": reason, "actor": self.call.by.id, "at": self.call.now}
+            cases.end_permit(self.call.connection, row)
+            self.case = replace(case, permit_id=None)
+        if permit == "valid" and not case.permit_id:
+            self._grant()
+
+    def _grant(self) -> None:
+        case, ruling = self.case, self._ruling()
+        kind, rule, task = "quorum", case.task_rule, case.task_id
+        if ruling is not None:
+            kind, rule, task = ruling.permission, ruling.rule, None
+        row: Document = {
+            "id": new_id(self.call.now),
+            "campaign_id": case.id,
+            "run": case.run,
+            "kind": kind,
+            "task_id": task,
+            "rule": rule,
+            "policy": case.policy if ruling is not None else case.task_policy,
+            "seal": case.seal,
+            "granted_at": self.call.now,
+        }
+        cases.add_permit(self.call.connection, row)
+        self.case = replace(case, permit_id=row["id"])
+
+    def _ruling(self) -> Ruling | None:
+        return self.change.proposal.ruling if self.change.proposal else None
+
+    # The step, the campaign, the job
+
+    def _step(self) -> None:
+        case, move, now = self.case, self.move, self.call.now
+        row: Document = {
+            "campaign_id": case.id,
+            "seq": case.seq + 1,
+            "event": self.event,
+            "source": move.source,
+            "target": move.to,
+            "run": case.run,
+            "actor": self.call.by.id,
+            "person": self.call.by.person,
+            "figures": self.change.figures,
+        }
+        chained = {**row, "before": case.head, "at": now.format_iso(unit="microsecond")}
+        row |= {"at": now, "digest": seal.digest(chained)}
+        cases.add_step(self.call.connection, row)
+        entered = move.to == ACTIVE
+        values: dict[str, Any] = {
+            "state": move.to,
+            "run": case.run,
+            "permit_id": case.permit_id,
+            "begun": move.sets.get("begun", case.begun),
+            "dispatch": case.dispatch + 1 if entered else case.dispatch,
+            "seq": row["seq"],
+            "head": row["digest"],
+            "started_at": now if entered and case.started_at is None else case.started_at,
+            "updated_at": now,
+            **self.change.campaign,
+        }
+        cases.move(self.call.connection, self.before, **values)
+        self.case = replace(case, version=case.version + 1, **values)
+
+    def _enqueue(self) -> None:
+        case, jobs = self.case, self.call.jobs
+        if self.move.to == ACTIVE:
+            dispatch(self.call, case)
+        if self.move.sets.get("task") == "reviewing":
+            jobs.enqueue(self.call.connection, "review", f"review-{case.run_id}", case.workspace, case.id)
+
+
+def dispatch(call: Call, case: Case, segment: int = 0) -> None:
+    """Hand a segment of the present run to the executor, in the caller's transaction."""
+    key = f"run-{case.run_id}-{case.dispatch}-{segment}"
+    call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment)
+
+
+_RUN_ECHO = (
+    "recipients", "chain", "steps", "step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "opened_at",
+)  # fmt: skip
+_FRESH_RUN: Document = dict.fromkeys(
+    (
+        "seal", "step_due_at", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
+        "rate_limited_until",
+    )
+)  # fmt: skip
+_NO_TASK: Document = dict.fromkeys(
+    (
+        "task_id", "task_run_id", "task_status", "task_rule", "task_policy", "requirement", "votes", "have",
+        "expires_at", "asked_at", "decided_at",
+    )
+)  # fmt: skip
+_TASK_ECHO = {
+    "votes": "votes",
+    "have": "have",
+    "status": "task_status",
+    "decided_at": "decided_at",
+    "rule": "task_rule",
+    "requirement": "requirement",
+    "expires_at": "expires_at",
+}

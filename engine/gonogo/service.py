@@ -1,0 +1,375 @@
+"""The life of a campaign, from top to bottom: one function per use case.
+
+Each reads the case under its lock, gathers the facts, decides by the table, and writes the decision down, all in
+the caller's transaction:
+
+    load -> facts -> decide -> record
+
+A refusal is a value (`Outcome.blockers`) and changes nothing, but for an overdue deadline, which is a step of its own
+before the event. Raised are NotFound (also for another workspace's row), Invalid and Conflict.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from whenever import Instant
+
+from gonogo.call import Call, Outcome
+from gonogo.campaign import ACTIVE, CAMPAIGN, DRAFT, OVER, PAUSED, RUNNING
+from gonogo.clock import new_id
+from gonogo.ballots import Ballot, ballot_facts, entitlement_of
+from gonogo.contacts import Added, merge, new_list, take_off
+from gonogo.content import Content
+from gonogo.definition import Event
+from gonogo.errors import Invalid
+from gonogo.facts import Facts
+from gonogo.machine import decide
+from gonogo.models import Document
+from gonogo.proposal import Proposal, facts_of, is_overdue, propose
+from gonogo.record import Change, dispatch, record
+from gonogo.store import cases, ledger, lists, workspaces
+from gonogo.store.cases import Case
+
+Selection = Literal["unsent", "failed", "all"] | list[str]
+
+# A draft, and what people do to it.
+
+
+def create(
+    call: Call,
+    *,
+    name: str,
+    channel: str = "email",
+    content: Content | None = None,
+    sender: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    start_at: Instant | None = None,
+    extra: Document | None = None,
+    dialect: str = "leadlex",
+    wire_id: str | None = None,
+    list_id: str | None = None,
+) -> Outcome:
+    """Make a campaign, a draft. `wire_id` is its id in the dialect that makes it; its own id where none is given.
+
+    Raises Invalid where the id is taken.
+    """
+    connection, workspace_id, campaign_id = call.connection, call.by.workspace, new_id(call.now)
+    if wire_id is not None and cases.exists(connection, workspace_id, dialect, wire_id):
+        raise Invalid.at("id", f"the campaign {wire_id!r} exists already")
+    pinned = _pins(call, {"content": content, "sender": sender, "settings": settings or {}})
+    row: Document = {
+        "id": campaign_id,
+        "workspace_id": workspace_id,
+        "dialect": dialect,
+        "wire_id": wire_id or campaign_id,
+        "name": name,
+        "channel": channel,
+        "state": CAMPAIGN.initial,
+        **dict.fromkeys(("run", "generation", "version", "revision", "dispatch", "seq"), 0),
+        "begun": False,
+        "head": "",
+        "start_at": start_at,
+        "content_id": None,
+        "sender_id": None,
+        **pinned,
+        "list_id": list_id or new_list(call, name),
+        "extra": extra or {},
+        "created_at": call.now,
+        "updated_at": call.now,
+    }
+    cases.add_campaign(connection, row)
+    return Outcome(cases.read(connection, workspace_id, campaign_id))
+
+
+def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
+    """Edit a campaign: name, content, sender, settings, start_at, extra, list_id. What was proposed before is closed."""
+    case = _current(call, campaign_id)
+    decision = decide(CAMPAIGN, case.state, "revise", facts_of(call, case))
+    pinned = _pins(call, changes) if decision.move else {}
+    plain = {name: value for name, value in changes.items() if name in ("name", "start_at", "extra", "list_id")}
+    values = {**pinned, **plain, "revision": case.revision + 1}
+    figures = {"changed": sorted(changes)}
+    return record(call, case, "revise", decision, Change(campaign=values, figures=figures))
+
+
+def add_contacts(call: Call, campaign_id: str, contacts: Sequence[Mapping[str, Any]]) -> tuple[Outcome, Added]:
+    """Add people, or change them: equal addresses are one person. What can't be taken is told row by row.
+
+    While a launch is sending, and until it ends, newcomers are no event: they wait for the next run.
+    """
+    case = _current(call, campaign_id)
+    outcome = _audience_changes(call, case)
+    if outcome.refused:
+        return outcome, Added()
+    added = merge(call, case.list_id, case.channel, contacts)
+    return Outcome(cases.read(call.connection, case.workspace, case.id)), added
+
+
+def remove_contact(call: Call, campaign_id: str, address: str) -> Outcome:
+    """Take one person off the list. Raises NotFound."""
+    case = _current(call, campaign_id)
+    outcome = _audience_changes(call, case)
+    if not outcome.refused:
+        take_off(call, case.list_id, address)
+        return Outcome(cases.read(call.connection, case.workspace, case.id))
+    return outcome
+
+
+# Proposed: by a start, judged by Lexi and the policy.
+
+
+def start(call: Call, campaign_id: str, *, resumes: bool = False) -> Outcome:
+    """Propose a launch: reviewed by Lexi, then permitted by the policy, or put to people.
+
+    On a paused campaign it fires `resume` where `resumes` says so, else it is refused.
+    """
+    case = _current(call, campaign_id)
+    if resumes and case.state == PAUSED:
+        return _resume(call, case)
+    return _propose(call, case, "start", asked=case.state == DRAFT)
+
+
+def reviewed(call: Call, campaign_id: str) -> Outcome:
+    """The review that outlasted the start call has ended; run by the job that did it."""
+    case = _current(call, campaign_id)
+    return _propose(call, case, "reviewed", asked=case.task_status == "reviewing")
+
+
+# Decided, by people.
+
+
+def approve(call: Call, task_id: str, ballot: Ballot | None = None) -> Outcome:
+    """Record one approval and, if it completes the quorum, launch."""
+    return _vote(call, task_id, ballot or Ballot("approve"))
+
+
+def retract(call: Call, task_id: str) -> Outcome:
+    """Take one's approval back, while more are awaited."""
+    return _vote(call, task_id, Ballot("retract"))
+
+
+def dismiss(call: Call, task_id: str, comment: str | None = None) -> Outcome:
+    """Say no. The campaign is a draft again, or paused where it has begun sending."""
+    return _vote(call, task_id, Ballot("dismiss", comment=comment))
+
+
+def request_changes(call: Call, task_id: str, comment: str | None = None) -> Outcome:
+    """Say: not like this. The campaign goes back to its editors."""
+    return _vote(call, task_id, Ballot("request_changes", comment=comment))
+
+
+def withdraw(call: Call, task_id: str) -> Outcome:
+    """Take the question back; only who asked may."""
+    case = _current_task(call, task_id)
+    facts = facts_of(call, case, requester=call.by.person == case.requester)
+    return record(call, case, "withdraw", decide(CAMPAIGN, case.state, "withdraw", facts))
+
+
+# Launched, stopped, set going again.
+
+
+def pause(call: Call, campaign_id: str, reason: str = "person") -> Outcome:
+    """Stop handing out messages. What was handed over stays out; what is left waits for `resume`."""
+    case = _current(call, campaign_id)
+    decision = decide(CAMPAIGN, case.state, "pause", facts_of(call, case))
+    return record(call, case, "pause", decision, Change(run={"paused_reason": reason}, figures={"reason": reason}))
+
+
+def resume(call: Call, campaign_id: str) -> Outcome:
+    """Go on under the permit; without one, propose a new run for whoever is left."""
+    return _resume(call, _current(call, campaign_id))
+
+
+def revoke(call: Call, campaign_id: str) -> Outcome:
+    """Take the approval back: the permit ends, and the launch stops at the next batch."""
+    case = _current(call, campaign_id)
+    facts = facts_of(call, case, entitled=entitlement_of(call, case))
+    decision = decide(CAMPAIGN, case.state, "revoke", facts)
+    return record(call, case, "revoke", decision, Change(run={"paused_reason": "revoked"}))
+
+
+def unschedule(call: Call, campaign_id: str) -> Outcome:
+    """Give the start time up before it comes; the permit ends."""
+    case = _current(call, campaign_id)
+    return record(call, case, "unschedule", decide(CAMPAIGN, case.state, "unschedule", facts_of(call, case)))
+
+
+def cancel(call: Call, campaign_id: str) -> Outcome:
+    """Give the campaign up. The answer names what was already handed over and can't be stopped."""
+    case = _current(call, campaign_id)
+    decision = decide(CAMPAIGN, case.state, "cancel", facts_of(call, case))
+    outcome = record(call, case, "cancel", decision)
+    return Outcome(outcome.case, outcome.blockers, in_flight=lists.claimed(call.connection, case.id))
+
+
+def reopen(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Outcome:
+    """Make an ended campaign a draft again; its next run takes the recipients selected here, out of all earlier runs."""
+    case = _current(call, campaign_id)
+    decision = decide(CAMPAIGN, case.state, "reopen", facts_of(call, case))
+    values = {"generation": case.generation + 1, "selection": {"recipients": recipients}, "start_at": None}
+    chosen = recipients if isinstance(recipients, str) else len(recipients)
+    return record(call, case, "reopen", decision, Change(campaign=values, figures={"recipients": chosen}))
+
+
+def rerun(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Outcome:
+    """Reopen and start in one transaction. The caller rolls back where the start is refused."""
+    outcome = reopen(call, campaign_id, recipients)
+    return outcome if outcome.refused else start(call, campaign_id)
+
+
+# The executor's own, through the same door.
+
+
+def begin(call: Call, campaign_id: str, permit_id: str | None) -> Outcome:
+    """The executor presents its permit: the only door into `running`."""
+    case = _current(call, campaign_id)
+    facts = facts_of(call, case, presented=permit_id is not None and permit_id == case.permit_id)
+    decision = decide(CAMPAIGN, case.state, "begin", facts)
+    run = {"begun_at": case.begun_at or call.now, "paused_reason": None}
+    return record(call, case, "begin", decision, Change(campaign={"start_at": None}, run=run))
+
+
+def complete(call: Call, campaign_id: str) -> Outcome:
+    """Everything is settled."""
+    case = _current(call, campaign_id)
+    left = 0 if case.run_open else lists.count_next(call.connection, case, case.steps or 1)
+    facts = facts_of(
+        call,
+        case,
+        unsettled=ledger.unclaimed(case) if case.run_open else 0,
+        claimed=lists.claimed(call.connection, case.id),
+        waiting=left,
+    )
+    return record(call, case, "complete", decide(CAMPAIGN, case.state, "complete", facts))
+
+
+def fail(call: Call, campaign_id: str, error: str) -> Outcome:
+    """The launch can't go on, and no person is needed to see why."""
+    case = _current(call, campaign_id)
+    decision = decide(CAMPAIGN, case.state, "fail", facts_of(call, case))
+    return record(call, case, "fail", decision, Change(run={"launch_error": error}, figures={"error": error}))
+
+
+# The clock's own.
+
+
+def due(call: Call, campaign_id: str) -> Outcome:
+    """The start time has come; one that was missed by too much pauses instead."""
+    case = _current(call, campaign_id)
+    facts = facts_of(call, case)
+    decision = decide(CAMPAIGN, case.state, "due", facts)
+    missed: Document = {"paused_reason": "start_missed"} if facts.start == "late" else {}
+    return record(call, case, "due", decision, Change(run=missed, figures={"start": facts.start}))
+
+
+def expire(call: Call, campaign_id: str) -> Outcome:
+    """The deadline of the open task has passed: nobody said yes in time, which is a no."""
+    case = cases.lock(call.connection, call.by.workspace, campaign_id)
+    return record(call, case, "expire", decide(CAMPAIGN, case.state, "expire", facts_of(call, case)))
+
+
+def take_over(call: Call, campaign_id: str, token: str) -> Outcome:
+    """A worker has not renewed its lease: what it claimed and did not settle is unknown, and another goes on."""
+    case = _current(call, campaign_id)
+    ledger.give_up(call.connection, token, call.now)
+    if case.state in (ACTIVE, RUNNING):
+        return redispatch(call, campaign_id)
+    return complete(call, campaign_id)  # refused unless that was the last thing missing
+
+
+def redispatch(call: Call, campaign_id: str) -> Outcome:
+    """Send the executor out again for a campaign that none is busy with: a worker died, or a step's day has come."""
+    case = _current(call, campaign_id)
+    if case.state in (ACTIVE, RUNNING):
+        cases.move(call.connection, case, dispatch=case.dispatch + 1, updated_at=call.now)
+        case = cases.read(call.connection, case.workspace, case.id)
+        dispatch(call, case)
+    return Outcome(case)
+
+
+# The steps that they share.
+
+
+def _current(call: Call, campaign_id: str) -> Case:
+    """The case under its lock, an overdue deadline settled first."""
+    return _settled(call, cases.lock(call.connection, call.by.workspace, campaign_id))
+
+
+def _current_task(call: Call, task_id: str) -> Case:
+    return _settled(call, cases.lock_by_task(call.connection, call.by.workspace, task_id))
+
+
+def _settled(call: Call, case: Case) -> Case:
+    if not is_overdue(case, call.now):
+        return case
+    return record(call, case, "expire", decide(CAMPAIGN, case.state, "expire", facts_of(call, case))).case
+
+
+def _propose(call: Call, case: Case, event: Event, *, asked: bool) -> Outcome:
+    """Look at what a run would be, if the state offers the event at all, and decide about it."""
+    if not asked:
+        return record(call, case, event, decide(CAMPAIGN, case.state, event, facts_of(call, case)))
+    proposal = propose(call, case, at_once=event == "reviewed")
+    facts = facts_of(call, case, **proposal.facts())
+    decision = decide(CAMPAIGN, case.state, event, facts)
+    change = Change(proposal=proposal, figures={"facts": _figures(case, proposal, facts)})
+    return record(call, case, event, decision, change)
+
+
+def _resume(call: Call, case: Case) -> Outcome:
+    fresh = case.state == PAUSED and not case.permit_id
+    outcome = _propose(call, case, "resume", asked=fresh)
+    if not outcome.refused and not fresh and outcome.case.run_id:
+        cases.change_run(call.connection, outcome.case.run_id, paused_reason=None)
+    return outcome
+
+
+def _vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
+    case = _current_task(call, task_id)
+    facts, approvals = ballot_facts(call, case, ballot)
+    decision = decide(CAMPAIGN, case.state, ballot.choice, facts)
+    figures: Document = {"task": task_id}
+    if ballot.choice == "approve":
+        figures["acknowledged"] = "implicit" if ballot.acknowledge is None else list(ballot.acknowledge)
+    return record(call, case, ballot.choice, decision, Change(ballot=ballot, approvals=approvals, figures=figures))
+
+
+def _audience_changes(call: Call, case: Case) -> Outcome:
+    """Who is sent to is part of what was proposed, until the sending has begun or is over."""
+    if case.state in (ACTIVE, RUNNING, *OVER) or case.begun:
+        return Outcome(case)
+    decision = decide(CAMPAIGN, case.state, "revise", facts_of(call, case))
+    change = Change(campaign={"revision": case.revision + 1}, figures={"changed": ["contacts"]})
+    return record(call, case, "revise", decision, change)
+
+
+def _pins(call: Call, values: Mapping[str, Any]) -> Document:
+    """The immutable versions of what people wrote."""
+
+    def pin(kind: str, body: Mapping[str, Any]) -> str:
+        return workspaces.pin(call.connection, call.by.workspace, kind, dict(body), call.now)
+
+    pinned: Document = {}
+    if "content" in values:
+        content: Content | None = values["content"]
+        pinned["content_id"] = pin("content", content.to_document()) if content else None
+    if "sender" in values:
+        pinned["sender_id"] = pin("sender", values["sender"]) if values["sender"] else None
+    if "settings" in values:
+        pinned["settings_id"] = pin("settings", values["settings"])
+    return pinned
+
+
+def _figures(case: Case, proposal: Proposal, facts: Facts) -> Document:
+    """The facts of a start, kept so that policies can be asked about it later."""
+    return {
+        "recipients": proposal.recipients,
+        "chain": proposal.chain,
+        "channel": case.channel,
+        "start": facts.start,
+        "review": facts.review,
+        "warnings": [finding.code for finding in proposal.warnings],
+        "permission": facts.permission if proposal.ruling else None,
+        "rule": proposal.ruling.rule if proposal.ruling else None,
+        "policy": case.policy,
+    }

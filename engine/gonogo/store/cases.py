@@ -1,0 +1,374 @@
+"""A campaign as decisions see it: with its present run and the task that is addressed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from whenever import Instant
+
+from gonogo import models
+from gonogo.errors import Conflict, NotFound
+from gonogo.models import Document, table
+
+campaign = table(models.Campaign)
+run = table(models.Run)
+task = table(models.Task)
+permit = table(models.Permit)
+permit_end = table(models.PermitEnd)
+step = table(models.Step)
+vote = table(models.Vote)
+workspace = table(models.Workspace)
+contacts = table(models.ContactList)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One campaign, its present run and one task, as they were read under the campaign's lock."""
+
+    id: str
+    workspace: str
+    dialect: str
+    wire_id: str
+    name: str
+    channel: str
+    state: str
+    run: int
+    permit_id: str | None
+    begun: bool
+    generation: int
+    selection: Document | None
+    version: int
+    revision: int
+    dispatch: int
+    seq: int
+    head: str
+    start_at: Instant | None
+    content_id: str | None
+    sender_id: str | None
+    settings_id: str
+    list_id: str
+    extra: Document
+    started_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+    # the workspace and the list
+    policy: int
+    default_sender_id: str | None
+    contacts: int
+    imports: int
+    # the present run; None and nothing before the first
+    run_id: str | None = None
+    requester: str | None = None
+    opened_at: Instant | None = None
+    run_start_at: Instant | None = None
+    recipients: int | None = None
+    chain: int | None = None
+    steps: int | None = None
+    warnings: list[str] | None = None
+    seal: str | None = None
+    step: int | None = None
+    cursor: int | None = None
+    step_due_at: Instant | None = None
+    begun_at: Instant | None = None
+    closed_at: Instant | None = None
+    closed_as: str | None = None
+    paused_reason: str | None = None
+    launch_error: str | None = None
+    rate_limited_until: Instant | None = None
+    sent: int | None = None
+    rejected: int | None = None
+    failed: int | None = None
+    unknown: int | None = None
+    skipped: int | None = None
+    # the task: the one named, else the one of the present run
+    task_id: str | None = None
+    task_run_id: str | None = None
+    task_status: str | None = None
+    task_rule: str | None = None
+    task_policy: int | None = None
+    requirement: Document | None = None
+    votes: int | None = None
+    have: int | None = None
+    expires_at: Instant | None = None
+    asked_at: Instant | None = None
+    decided_at: Instant | None = None
+
+    @property
+    def run_open(self) -> bool:
+        return self.run_id is not None and self.closed_at is None
+
+    @property
+    def task_open(self) -> bool:
+        """The addressed task is the open one of the present run."""
+        return self.task_status in ("reviewing", "pending")
+
+    @property
+    def settled(self) -> int:
+        """Messages of the present run about which nothing more will happen by itself."""
+        counts = (self.sent, self.rejected, self.failed, self.unknown, self.skipped)
+        return sum(count or 0 for count in counts)
+
+
+_FIELDS: dict[str, sa.Column[Any]] = {
+    **{name: campaign.c["workspace_id" if name == "workspace" else name] for name in list(Case.__slots__)[:26]},
+    "policy": workspace.c.policy,
+    "default_sender_id": workspace.c.sender_id,
+    "contacts": contacts.c.size,
+    "imports": contacts.c.imports,
+    "run_id": run.c.id,
+    "requester": run.c.requester,
+    "opened_at": run.c.opened_at,
+    "run_start_at": run.c.start_at,
+    **{
+        name: run.c[name]
+        for name in (
+            "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "step_due_at", "begun_at",
+            "closed_at", "closed_as", "paused_reason", "launch_error", "rate_limited_until",
+            "sent", "rejected", "failed", "unknown", "skipped",
+        )
+    },
+    "task_id": task.c.id,
+    "task_run_id": task.c.run_id,
+    "task_status": task.c.status,
+    "task_rule": task.c.rule,
+    "task_policy": task.c.policy,
+    "requirement": task.c.requirement,
+    "votes": task.c.votes,
+    "have": task.c.have,
+    "expires_at": task.c.expires_at,
+    "asked_at": task.c.created_at,
+    "decided_at": task.c.decided_at,
+}  # fmt: skip
+if tuple(_FIELDS) != tuple(Case.__slots__):
+    raise TypeError("a Case is read by position: its fields and these columns must agree")
+
+
+def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
+    """Cases, each with the present run's task unless another is named."""
+    return (
+        sa.select(*_FIELDS.values())
+        .join_from(campaign, workspace, workspace.c.id == campaign.c.workspace_id)
+        .join(contacts, contacts.c.id == campaign.c.list_id)
+        .outerjoin(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
+        .outerjoin(task, task.c.run_id == run.c.id if of_task is None else of_task)
+    )
+
+
+_BY_ID = select_cases().where(campaign.c.id == bindparam("id"))
+_BY_WIRE_ID = select_cases().where(
+    campaign.c.workspace_id == bindparam("workspace"),
+    campaign.c.dialect == bindparam("dialect"),
+    campaign.c.wire_id == bindparam("wire_id"),
+)
+_BY_TASK = select_cases(of_task=task.c.id == bindparam("task")).where(campaign.c.id == task.c.campaign_id)
+_LOCK = sa.select(campaign.c.id).where(campaign.c.id == bindparam("id")).with_for_update(key_share=True)
+_LOCK_BY_TASK = (
+    sa.select(campaign.c.id)
+    .join(task, task.c.campaign_id == campaign.c.id)
+    .where(task.c.id == bindparam("task"))
+    .with_for_update(key_share=True, of=campaign)
+)
+
+
+def lock(connection: sa.Connection, workspace_id: str, campaign_id: str) -> Case:
+    """The case, held until the transaction ends. Raises NotFound, also for another workspace's."""
+    if connection.dialect.name != "sqlite":  # there the whole database is held: BEGIN IMMEDIATE
+        # a statement of its own: joined rows would be read as of before the wait
+        connection.execute(_LOCK, {"id": campaign_id})
+    return _one(connection.execute(_BY_ID, {"id": campaign_id}), workspace_id, "campaign", campaign_id)
+
+
+def lock_by_task(connection: sa.Connection, workspace_id: str, task_id: str) -> Case:
+    """The case that a task is about, with that task. Raises NotFound."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(_LOCK_BY_TASK, {"task": task_id})
+    return _one(connection.execute(_BY_TASK, {"task": task_id}), workspace_id, "task", task_id)
+
+
+def read(connection: sa.Connection, workspace_id: str, campaign_id: str) -> Case:
+    """The case as it is, not held. Raises NotFound."""
+    return _one(connection.execute(_BY_ID, {"id": campaign_id}), workspace_id, "campaign", campaign_id)
+
+
+def read_by_task(connection: sa.Connection, workspace_id: str, task_id: str) -> Case:
+    """The case that a task is about, not held. Raises NotFound."""
+    return _one(connection.execute(_BY_TASK, {"task": task_id}), workspace_id, "task", task_id)
+
+
+def find(connection: sa.Connection, workspace_id: str, dialect: str, wire_id: str) -> str:
+    """The id of the campaign that a dialect calls `wire_id`. Raises NotFound."""
+    statement = sa.select(campaign.c.id).where(
+        campaign.c.workspace_id == workspace_id, campaign.c.dialect == dialect, campaign.c.wire_id == wire_id
+    )
+    found: str | None = connection.execute(statement).scalar()
+    if found is None:
+        raise NotFound("campaign", wire_id)
+    return found
+
+
+def exists(connection: sa.Connection, workspace_id: str, dialect: str, wire_id: str) -> bool:
+    """A dialect's id is taken in this workspace."""
+    try:
+        find(connection, workspace_id, dialect, wire_id)
+    except NotFound:
+        return False
+    return True
+
+
+def page(
+    connection: sa.Connection, workspace_id: str, *, dialect: str | None, state: str | None, after: str, limit: int
+) -> list[Case]:
+    """Campaigns in order of their making, after the given id. Index: gonogo_campaign_listed_idx."""
+    wanted = select_cases().where(campaign.c.workspace_id == workspace_id, campaign.c.id > after)
+    if dialect is not None:
+        wanted = wanted.where(campaign.c.dialect == dialect)
+    if state is not None:
+        wanted = wanted.where(campaign.c.state == state)
+    return [Case(*row) for row in connection.execute(wanted.order_by(campaign.c.id).limit(limit))]
+
+
+def _one(found: sa.CursorResult[Any], workspace_id: str, kind: str, wanted: str) -> Case:
+    row: Any = found.first()
+    if row is None or row[1] != workspace_id:
+        raise NotFound(kind, wanted)
+    return Case(*row)
+
+
+# Written in this order: vote, task, permit, its end, step, campaign, run.
+
+_VOTE = vote.insert()
+_TASK = task.insert()
+_TASK_UPDATE = task.update().where(task.c.id == bindparam("task"))
+_PERMIT = permit.insert()
+_PERMIT_END = permit_end.insert()
+_STEP = step.insert()
+_RUN = run.insert()
+_RUN_UPDATE = run.update().where(run.c.id == bindparam("of_run"))
+_CAMPAIGN_UPDATE = campaign.update().where(
+    campaign.c.id == bindparam("case"),
+    campaign.c.version == bindparam("old_version"),
+    campaign.c.state == bindparam("old_state"),
+)
+_BALLOTS = sa.select(vote.c.person, vote.c.choice).where(vote.c.task_id == bindparam("task")).order_by(vote.c.seq)
+
+
+def ballots(connection: sa.Connection, task_id: str) -> list[tuple[str, str]]:
+    """(person, choice) of every vote about a task, in order."""
+    return [(person, choice) for person, choice in connection.execute(_BALLOTS, {"task": task_id})]
+
+
+def votes(connection: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
+    """Every vote about a task, in order, with its comment's digest."""
+    return list(connection.execute(sa.select(vote).where(vote.c.task_id == task_id).order_by(vote.c.seq)))
+
+
+def add_vote(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_VOTE, row)
+
+
+def add_task(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_TASK, row)
+
+
+def change_task(connection: sa.Connection, task_id: str, **values: object) -> None:
+    connection.execute(_TASK_UPDATE, {"task": task_id, **values})
+
+
+def add_permit(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_PERMIT, row)
+
+
+def end_permit(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_PERMIT_END, row)
+
+
+def add_step(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_STEP, row)
+
+
+def add_run(connection: sa.Connection, row: Document) -> None:
+    connection.execute(_RUN, row)
+
+
+def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str]:
+    """The versions of content and sender that a run pins."""
+    content_id, sender_id = connection.execute(
+        sa.select(run.c.content_id, run.c.sender_id).where(run.c.id == run_id)
+    ).one()
+    return content_id, sender_id
+
+
+def change_run(connection: sa.Connection, run_id: str, **values: object) -> None:
+    connection.execute(_RUN_UPDATE, {"of_run": run_id, **values})
+
+
+def move(connection: sa.Connection, case: Case, **values: object) -> None:
+    """Change the campaign's row if it still is as it was read; raises Conflict otherwise."""
+    held = {"case": case.id, "old_version": case.version, "old_state": case.state}
+    changed = connection.execute(_CAMPAIGN_UPDATE, {**held, "version": case.version + 1, **values})
+    if changed.rowcount != 1:
+        raise Conflict(f"campaign {case.id} was changed by another transaction")
+
+
+def add_campaign(connection: sa.Connection, row: Document) -> None:
+    connection.execute(campaign.insert(), row)
+
+
+def steps(connection: sa.Connection, campaign_id: str) -> list[sa.Row[Any]]:
+    """Every recorded step of a campaign, in order."""
+    return list(connection.execute(sa.select(step).where(step.c.campaign_id == campaign_id).order_by(step.c.seq)))
+
+
+# Questions of the clock. Each is answered from an index made for it.
+
+
+def due(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) that are scheduled and whose time has come. Index: gonogo_campaign_due_idx."""
+    wanted = (
+        sa.select(campaign.c.workspace_id, campaign.c.id)
+        .where(campaign.c.state == "scheduled", campaign.c.start_at <= now)
+        .order_by(campaign.c.start_at)
+        .limit(limit)
+    )
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
+def overdue(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) whose open task is past its deadline. Index: gonogo_task_deadline_idx."""
+    wanted = (
+        sa.select(task.c.workspace_id, task.c.campaign_id)
+        .where(task.c.status.in_(("reviewing", "pending")), task.c.expires_at <= now)
+        .order_by(task.c.expires_at)
+        .limit(limit)
+    )
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
+def sending(connection: sa.Connection, limit: int) -> list[Case]:
+    """Campaigns that an executor should be busy with. Index: gonogo_campaign_sending_idx."""
+    wanted = select_cases().where(campaign.c.state.in_(("active", "running"))).limit(limit)
+    return [Case(*row) for row in connection.execute(wanted)]
+
+
+# Tasks, as reviewers list them.
+
+
+def tasks(
+    connection: sa.Connection,
+    workspace_id: str,
+    *,
+    statuses: tuple[str, ...],
+    campaign_id: str | None,
+    after: tuple[Instant, str] | None,
+    limit: int,
+) -> list[Case]:
+    """Tasks of a workspace in order of their making, each with its case. Index: gonogo_task_listed_idx."""
+    of_task = sa.and_(task.c.campaign_id == campaign.c.id)
+    wanted = select_cases(of_task=of_task).where(task.c.workspace_id == workspace_id, task.c.status.in_(statuses))
+    if campaign_id is not None:
+        wanted = wanted.where(task.c.campaign_id == campaign_id)
+    if after is not None:
+        wanted = wanted.where(sa.tuple_(task.c.created_at, task.c.id) > sa.tuple_(*after))
+    ordered = wanted.order_by(task.c.created_at, task.c.id).limit(limit)
+    return [Case(*row) for row in connection.execute(ordered)]

@@ -1,0 +1,188 @@
+"""Contacts, and the audiences that runs take from them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from gonogo import models
+from gonogo.models import Document, table
+from gonogo.store.cases import Case
+
+contacts = table(models.ContactList)
+contact = table(models.Contact)
+payload = table(models.Payload)
+audience = table(models.Audience)
+ledger = table(models.Ledger)
+run = table(models.Run)
+
+_SETTLED_OR_OPEN = ("claimed", "sent", "unknown", "rejected", "failed")
+
+
+def add_list(connection: sa.Connection, row: Document) -> None:
+    connection.execute(contacts.insert(), row)
+
+
+def hold(connection: sa.Connection, list_id: str) -> sa.Row[Any]:
+    """A list, held until the transaction ends."""
+    wanted = sa.select(contacts).where(contacts.c.id == list_id)
+    if connection.dialect.name != "sqlite":
+        wanted = wanted.with_for_update(key_share=True)
+    return connection.execute(wanted).one()
+
+
+def change_list(connection: sa.Connection, list_id: str, **values: object) -> None:
+    connection.execute(contacts.update().where(contacts.c.id == list_id).values(**values))
+
+
+def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """The contacts that already stand in a list, by the digest of their address."""
+    found = {}
+    for start in range(0, len(address_keys), 500):  # a statement has a limit of parameters
+        some = address_keys[start : start + 500]
+        wanted = sa.select(contact).where(contact.c.list_id == list_id, contact.c.address_key.in_(some))
+        found.update({row.address_key: row for row in connection.execute(wanted)})
+    return found
+
+
+def add_contacts(connection: sa.Connection, payloads: list[Document], rows: list[Document]) -> None:
+    connection.execute(payload.insert(), payloads)
+    connection.execute(contact.insert(), rows)
+
+
+_REPLACE = (
+    contact.update()
+    .where(contact.c.id == sa.bindparam("of_contact"))
+    .values(payload=sa.bindparam("new_payload"), excluded=sa.bindparam("new_excluded"))
+)
+
+
+def change_contacts(connection: sa.Connection, payloads: list[Document], rows: list[Document]) -> None:
+    connection.execute(payload.insert(), payloads)
+    connection.execute(_REPLACE, rows)
+
+
+def remove_contact(connection: sa.Connection, contact_id: str) -> None:
+    connection.execute(contact.delete().where(contact.c.id == contact_id))
+
+
+def page(connection: sa.Connection, list_id: str, after: int, limit: int) -> list[sa.Row[Any]]:
+    """Contacts of a list in order, with what they say."""
+    wanted = (
+        sa.select(contact, payload.c.body)
+        .join(payload, payload.c.digest == contact.c.payload)
+        .where(contact.c.list_id == list_id, contact.c.position > after)
+        .order_by(contact.c.position)
+        .limit(limit)
+    )
+    return list(connection.execute(wanted))
+
+
+def excluded(connection: sa.Connection, list_id: str) -> dict[str, int]:
+    """How many contacts of a list are left out, by reason."""
+    wanted = (
+        sa.select(contact.c.excluded, sa.func.count())
+        .where(contact.c.list_id == list_id, contact.c.excluded.is_not(None))
+        .group_by(contact.c.excluded)
+    )
+    return {reason: count for reason, count in connection.execute(wanted)}
+
+
+# The audience of the next run
+
+
+def _handled(case: Case) -> sa.Subquery:
+    """Per contact, the first step that no run of this generation has claimed."""
+    return (
+        sa.select(ledger.c.contact_id, (sa.func.max(ledger.c.step) + 1).label("next"))
+        .join(run, run.c.id == ledger.c.run_id)
+        .where(run.c.campaign_id == case.id, run.c.generation == case.generation)
+        .group_by(ledger.c.contact_id)
+        .subquery("handled")
+    )
+
+
+def _reached(case: Case, states: Sequence[str]) -> sa.Select[Any]:
+    """Contacts that runs before the last reopening left in one of these states."""
+    return (
+        sa.select(ledger.c.contact_id)
+        .join(run, run.c.id == ledger.c.run_id)
+        .where(run.c.campaign_id == case.id, run.c.generation < case.generation, ledger.c.state.in_(states))
+    )
+
+
+def _selected(case: Case) -> sa.ColumnElement[bool]:
+    chosen = (case.selection or {}).get("recipients", "all")
+    if chosen == "unsent":
+        return contact.c.id.not_in(_reached(case, _SETTLED_OR_OPEN))
+    if chosen == "failed":
+        failed = contact.c.id.in_(_reached(case, ("rejected", "failed")))
+        return failed & contact.c.id.not_in(_reached(case, ("claimed", "sent", "unknown")))
+    if isinstance(chosen, list):
+        return contact.c.id.in_(chosen)
+    return sa.true()
+
+
+def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Contacts that the next run would send to, in order."""
+    if not case.run:
+        wanted = sa.select(*columns, sa.literal(0).label("first_step")).select_from(contact)
+    else:
+        handled = _handled(case)
+        first = sa.func.coalesce(handled.c.next, 0)
+        wanted = (
+            sa.select(*columns, first.label("first_step"))
+            .select_from(contact)
+            .outerjoin(handled, handled.c.contact_id == contact.c.id)
+            .where(first < steps, _selected(case))
+        )
+    return wanted.where(contact.c.list_id == case.list_id, contact.c.excluded.is_(None))
+
+
+def count_next(connection: sa.Connection, case: Case, steps: int) -> int:
+    """How many recipients the next run would have."""
+    if not case.run:
+        return case.contacts
+    counted = _next_audience(case, steps, contact.c.id).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one())
+
+
+def read_next(connection: sa.Connection, case: Case, steps: int) -> Iterator[tuple[str, str]]:
+    """(contact, what it says) of every recipient that the next run would have, in order."""
+    wanted = _next_audience(case, steps, contact.c.id, payload.c.body)
+    ordered = wanted.join(payload, payload.c.digest == contact.c.payload).order_by(contact.c.position)
+    for row in connection.execute(ordered, execution_options={"yield_per": 1000}):
+        yield row.id, row.body
+
+
+def snapshot(connection: sa.Connection, case: Case, steps: int, run_id: str) -> None:
+    """Take the audience of a run from the list as it is."""
+    position = (sa.func.row_number().over(order_by=contact.c.position) - 1).label("nth")
+    wanted = _next_audience(case, steps, position, contact.c.id, contact.c.payload)
+    taken = wanted.subquery()
+    rows = sa.select(sa.literal(run_id), taken.c.nth, taken.c.id, taken.c.payload, taken.c.first_step)
+    columns = ["run_id", "position", "contact_id", "payload", "first_step"]
+    connection.execute(audience.insert().from_select(columns, rows))
+
+
+def leaves(connection: sa.Connection, run_id: str) -> Iterator[str]:
+    """The leaf hashes of a run's audience, in order."""
+    wanted = sa.select(audience.c.payload).where(audience.c.run_id == run_id).order_by(audience.c.position)
+    for row in connection.execute(wanted, execution_options={"yield_per": 4096}):
+        yield row.payload
+
+
+def chain(connection: sa.Connection, case: Case) -> int:
+    """How many different recipients the runs of this generation have claimed so far."""
+    wanted = (
+        sa.select(sa.func.count(sa.distinct(ledger.c.contact_id)))
+        .join(run, run.c.id == ledger.c.run_id)
+        .where(run.c.campaign_id == case.id, run.c.generation == case.generation)
+    )
+    return int(connection.execute(wanted).scalar_one())
+
+
+def claimed(connection: sa.Connection, campaign_id: str) -> int:
+    """Messages of a campaign that were claimed and are not settled. Index: gonogo_ledger_claimed_idx."""
+    wanted = sa.select(sa.func.count()).where(ledger.c.campaign_id == campaign_id, ledger.c.state == "claimed")
+    return int(connection.execute(wanted).scalar_one())

@@ -1,0 +1,168 @@
+"""Workspaces, with their members, keys, policies and immutable versions."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from whenever import Instant
+
+from gonogo import models
+from gonogo.clock import new_id
+from gonogo.errors import NotFound
+from gonogo.models import Document, table
+from gonogo.seal import canonical, digest, leaf
+
+workspace = table(models.Workspace)
+member = table(models.Member)
+key = table(models.Key)
+version = table(models.Version)
+payload = table(models.Payload)
+policy = table(models.PolicyVersion)
+part = table(models.Part)
+executor = table(models.Executor)
+
+
+def get(connection: sa.Connection, workspace_id: str) -> sa.Row[Any]:
+    """A workspace. Raises NotFound."""
+    found = connection.execute(sa.select(workspace).where(workspace.c.id == workspace_id)).first()
+    if found is None:
+        raise NotFound("workspace", workspace_id)
+    return found
+
+
+def hold(connection: sa.Connection, workspace_id: str) -> sa.Row[Any]:
+    """A workspace, held until the transaction ends. Raises NotFound."""
+    if connection.dialect.name != "sqlite":
+        locked = sa.select(workspace.c.id).where(workspace.c.id == workspace_id).with_for_update(key_share=True)
+        connection.execute(locked)
+    return get(connection, workspace_id)
+
+
+def add(connection: sa.Connection, row: Document) -> None:
+    connection.execute(workspace.insert(), row)
+
+
+def change(connection: sa.Connection, workspace_id: str, **values: object) -> None:
+    connection.execute(workspace.update().where(workspace.c.id == workspace_id).values(**values))
+
+
+def next_number(connection: sa.Connection, workspace_id: str) -> int:
+    """The next integer id of the workspace; rolled back with the transaction."""
+    raised = workspace.update().where(workspace.c.id == workspace_id).values(numbers=workspace.c.numbers + 1)
+    return int(connection.execute(raised.returning(workspace.c.numbers)).scalar_one())
+
+
+# Versions and payloads
+
+
+def pin(connection: sa.Connection, workspace_id: str, kind: str, body: Document, now: Instant) -> str:
+    """The id of the immutable version that says exactly this, made if it is new."""
+    wanted = digest(body)
+    known = sa.select(version.c.id).where(
+        version.c.workspace_id == workspace_id, version.c.kind == kind, version.c.digest == wanted
+    )
+    found: str | None = connection.execute(known).scalar()
+    if found is None:
+        found = new_id(now)
+        row = {"id": found, "workspace_id": workspace_id, "kind": kind, "digest": wanted, "body": body}
+        connection.execute(version.insert(), {**row, "created_at": now})
+    return found
+
+
+def versions(connection: sa.Connection, ids: list[str]) -> dict[str, sa.Row[Any]]:
+    """Versions by id."""
+    return {row.id: row for row in connection.execute(sa.select(version).where(version.c.id.in_(ids)))}
+
+
+def conceal(connection: sa.Connection, workspace_id: str, body: Document, salt: bytes) -> str:
+    """Store personal data or free text where it can be erased; returns the digest that stands for it."""
+    text = canonical(body)
+    name = leaf(salt, text)
+    row = {"digest": name, "workspace_id": workspace_id, "salt": salt, "body": text.decode()}
+    connection.execute(payload.insert(), row)
+    return name
+
+
+def reveal(connection: sa.Connection, digests: list[str]) -> dict[str, str | None]:
+    """What the payloads say, by digest; None for one that was erased."""
+    wanted = sa.select(payload.c.digest, payload.c.body).where(payload.c.digest.in_(digests))
+    return {name: body for name, body in connection.execute(wanted)}
+
+
+# Policies
+
+
+def policy_document(connection: sa.Connection, workspace_id: str, number: int) -> Document:
+    """The document of one policy version. Raises NotFound."""
+    wanted = sa.select(policy.c.document).where(policy.c.workspace_id == workspace_id, policy.c.number == number)
+    found: Document | None = connection.execute(wanted).scalar()
+    if found is None:
+        raise NotFound("policy version", str(number))
+    return found
+
+
+def add_policy(connection: sa.Connection, row: Document) -> None:
+    connection.execute(policy.insert(), row)
+
+
+# Members and keys
+
+
+def member_by_address(connection: sa.Connection, workspace_id: str, address_key: str) -> sa.Row[Any] | None:
+    wanted = sa.select(member).where(member.c.workspace_id == workspace_id, member.c.address_key == address_key)
+    return connection.execute(wanted).first()
+
+
+def add_member(connection: sa.Connection, row: Document) -> None:
+    connection.execute(member.insert(), row)
+
+
+def change_member(connection: sa.Connection, member_id: str, **values: object) -> None:
+    connection.execute(member.update().where(member.c.id == member_id).values(**values))
+
+
+def add_key(connection: sa.Connection, row: Document) -> None:
+    connection.execute(key.insert(), row)
+
+
+_KEY = (
+    sa.select(key, member.c.scopes.label("member_scopes"), member.c.removed_at, workspace.c.account_group)
+    .join(workspace, workspace.c.id == key.c.workspace_id)
+    .outerjoin(member, member.c.id == key.c.member_id)
+    .where(key.c.id == sa.bindparam("key"))
+)
+
+
+def key_by_id(connection: sa.Connection, key_id: str) -> sa.Row[Any] | None:
+    """A key by its public part, with its member's scopes and its workspace's account group."""
+    return connection.execute(_KEY, {"key": key_id}).first()
+
+
+# Building blocks of the dialects
+
+
+def add_part(connection: sa.Connection, row: Document) -> None:
+    connection.execute(part.insert(), row)
+
+
+def change_part(connection: sa.Connection, part_id: str, **values: object) -> None:
+    connection.execute(part.update().where(part.c.id == part_id).values(**values))
+
+
+def find_part(connection: sa.Connection, workspace_id: str, kind: str, wire_id: str) -> sa.Row[Any]:
+    """A building block by the id its dialect gave it. Raises NotFound."""
+    wanted = sa.select(part).where(
+        part.c.workspace_id == workspace_id, part.c.kind == kind, part.c.wire_id == wire_id
+    )
+    found = connection.execute(wanted).first()
+    if found is None:
+        raise NotFound(kind, wire_id)
+    return found
+
+
+# Executors
+
+
+def last_seen(connection: sa.Connection) -> float | None:
+    """When an executor last showed life: seconds since the epoch, by the database's clock; None if none ever did."""
+    found: float | None = connection.execute(sa.select(sa.func.max(executor.c.seen_at))).scalar()
+    return found

@@ -1,0 +1,106 @@
+"""What a workspace is made of before its first campaign: itself, its people, its policy."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gonogo import policy, seal
+from gonogo.actor import SCOPES
+from gonogo.call import Call
+from gonogo.clock import new_id
+from gonogo.contacts import address_key, email_problem
+from gonogo.errors import Invalid, Mistake
+from gonogo.models import DIALECTS, Document
+from gonogo.store import workspaces
+
+#: The sender that a new workspace has, until it names its own.
+SENDER = {"email": "campaigns@example.com", "name": "Campaigns"}
+
+
+def create(call: Call, name: str, dialect: str = "leadlex", account_group: str | None = None) -> str:
+    """Make a workspace; returns its id.
+
+    One made for LeadLex has the built-in policy; one made for another dialect starts with approval switched off, as
+    its clients expect, which every permit then says. Raises Invalid.
+    """
+    if dialect not in DIALECTS:
+        raise Invalid.at("dialect", f"expected one of {', '.join(DIALECTS)}, found {dialect!r}")
+    if not name.strip():
+        raise Invalid.at("name", "expected a name")
+    workspace_id = new_id(call.now)
+    row: Document = {
+        "id": workspace_id,
+        "name": name,
+        "dialect": dialect,
+        "account_group": account_group or secrets.token_hex(12),
+        "salt": secrets.token_bytes(32),
+        "created_at": call.now,
+    }
+    workspaces.add(call.connection, {**row, "policy": 0, "numbers": 0})
+    sender = workspaces.pin(call.connection, workspace_id, "sender", SENDER, call.now)
+    workspaces.change(call.connection, workspace_id, sender_id=sender)
+    if dialect != "leadlex":
+        off = {"approval": "off", "reason": f"made for {dialect}, whose clients know no approval"}
+        _write(call, workspace_id, off)
+    return workspace_id
+
+
+def current_policy(call: Call) -> tuple[int, Document]:
+    """The number and the document of the policy in force; 0 is the built-in default."""
+    number = workspaces.get(call.connection, call.by.workspace).policy
+    if not number:
+        return 0, policy.DEFAULT
+    return number, workspaces.policy_document(call.connection, call.by.workspace, number)
+
+
+def write_policy(call: Call, document: object) -> int:
+    """Put a new policy version into force; returns its number. Raises Invalid with every mistake, and changes nothing."""
+    policy.parse(document)
+    if not isinstance(document, dict):  # parse has refused it already
+        raise TypeError("a policy is a document")
+    return _write(call, call.by.workspace, document)
+
+
+def _write(call: Call, workspace_id: str, document: Document) -> int:
+    number: int = workspaces.hold(call.connection, workspace_id).policy + 1
+    row = {"workspace_id": workspace_id, "number": number, "document": document, "digest": seal.digest(document)}
+    workspaces.add_policy(call.connection, {**row, "actor": call.by.id, "at": call.now})
+    workspaces.change(call.connection, workspace_id, policy=number)
+    return number
+
+
+def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] = ()) -> str:
+    """Make a person a member, or grant an old member more scopes; returns the member's id. Raises Invalid."""
+    wanted = check_scopes(scopes)
+    wrong = email_problem(email)
+    if wrong:
+        raise Invalid.at("email", wrong)
+    salt = workspaces.get(call.connection, call.by.workspace).salt
+    key = address_key(salt, email)
+    known = workspaces.member_by_address(call.connection, call.by.workspace, key)
+    if known is not None:
+        workspaces.change_member(call.connection, known.id, scopes=sorted({*known.scopes, *wanted}), removed_at=None)
+        return str(known.id)
+    said = {"email": email, "name": name or email.split("@")[0]}
+    payload = workspaces.conceal(call.connection, call.by.workspace, said, secrets.token_bytes(32))
+    row: Mapping[str, Any] = {
+        "id": new_id(call.now),
+        "workspace_id": call.by.workspace,
+        "address_key": key,
+        "payload": payload,
+        "scopes": wanted,
+        "created_at": call.now,
+        "removed_at": None,
+    }
+    workspaces.add_member(call.connection, dict(row))
+    return str(row["id"])
+
+
+def check_scopes(scopes: Iterable[str]) -> list[str]:
+    """The scopes, sorted and without repetition. Raises Invalid for one that there is not."""
+    wanted = sorted(set(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown:
+        expected = f"expected some of {', '.join(SCOPES)}"
+        raise Invalid([Mistake("scopes", f"{expected}, found {scope!r}") for scope in unknown])
+    return wanted
