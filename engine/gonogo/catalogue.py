@@ -68,9 +68,7 @@ def _campaign_guards() -> Iterator[Guard]:
         "SELECT 1 FROM gonogo_step WHERE campaign_id = new.id AND seq = new.seq"
         " AND source = old.state AND target = new.state)))"
     )
-    yield Guard(
-        "gonogo_campaign_moves", "gonogo_campaign", "UPDATE", moves, "a state changes only by a recorded step"
-    )
+    yield Guard("gonogo_campaign_moves", "gonogo_campaign", "UPDATE", moves, "a state changes only by a recorded step")
 
 
 def _run_guards() -> Iterator[Guard]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from gonogo.store import lists, workspaces
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PLAIN = re.compile(
-    r"[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+    r"(?=.{3,254}$)(?=[^@]{1,64}@)[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
 )
 #: Keys of a contact that mean something; every other key is a variable, as `email` and `phone` are, too.
 KNOWN = ("timezone", "consent")
@@ -95,7 +95,7 @@ def address_key(salt: bytes, address: str) -> str:
 
 def email_problem(address: str) -> str | None:
     """Why this is no e-mail address, or None. Syntax only (RFC 5322, as mail systems take it): nobody is asked."""
-    if len(address) <= 254 and _PLAIN.fullmatch(address) and len(address.split("@")[0]) <= 64:
+    if _PLAIN.fullmatch(address):
         return None  # the shape of nearly all, told 40 times faster
     try:
         validate_email(address, check_deliverability=False, test_environment=True)
@@ -108,7 +108,7 @@ def _read(contacts: Sequence[Mapping[str, Any]], channel: str, salt: bytes) -> t
     rows: dict[str, _Row] = {}
     rejected = []
     for at, contact in enumerate(contacts):
-        problem = _problem(contact, channel)
+        problem = next(_problems(contact, channel), None)
         if problem:
             rejected.append(Rejected(at, problem))
             continue
@@ -125,27 +125,27 @@ def _address(contact: Mapping[str, Any], channel: str) -> str:
     return str(wanted or "").strip()
 
 
-def _problem(contact: Mapping[str, Any], channel: str) -> str | None:
-    """Why a row is not taken, or None."""
+def _problems(contact: Mapping[str, Any], channel: str) -> Iterator[str]:
+    """Why a row is not taken."""
     email, phone, zone = contact.get("email"), contact.get("phone"), contact.get("timezone")
     for name, value in (("email", email), ("phone", phone), ("timezone", zone)):
         if value is not None and not isinstance(value, str):
-            return f"{name}: expected a text"
+            yield f"{name}: expected a text"
+            return
     wanted = "phone" if channel == "sms" else "email"
     if not (contact.get(wanted) or (channel == "webhook" and phone)):
-        return f"{wanted}: expected an address, found none"
+        yield f"{wanted}: expected an address, found none"
     if not isinstance(contact.get("consent", True), bool):
-        return "consent: expected true or false"
+        yield "consent: expected true or false"
     wrong = email_problem(email.strip()) if email else None
     if wrong:
-        return f"email: {wrong}"
+        yield f"email: {wrong}"
     if phone and not _E164.fullmatch(re.sub(r"[\s()-]", "", phone)):
-        return "phone: expected a number in international form, such as +12025550123"
+        yield "phone: expected a number in international form, such as +12025550123"
     try:
         seal.canonical(dict(contact))
     except (ValueError, RecursionError) as error:
-        return f"expected plain JSON values: {error}"
-    return None
+        yield f"expected plain JSON values: {error}"
 
 
 def _add(call: Call, list_id: str, position: int, rows: Mapping[str, _Row]) -> None:

@@ -224,9 +224,7 @@ ROUTES = (
         Label(657, 484),
         (((318, 444), (318, 492), (540, 492)), ((534, 444), (534, 492), (700, 492))),
     ),
-    Route(
-        (*DRAFT, *PENDING, *SENDING, *PAUSED), ("cancelled",), Label(748, 234, "start"), (((740, 206), (740, 276)),)
-    ),
+    Route((*DRAFT, *PENDING, *SENDING, *PAUSED), ("cancelled",), Label(748, 234, "start"), (((740, 206), (740, 276)),)),
     Route(OVER, DRAFT, Label(318, 24), (((804, 250), (804, 30), (52, 30), (52, 112)),)),
 )
 LEGS = (
@@ -414,9 +412,7 @@ def _weight(line: Route | Leg) -> str:
 
 
 def _rect(css: str, box: Box, more: str = "") -> str:
-    return (
-        f'<rect class="{css}" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="{ROUND}"{more}/>'
-    )
+    return f'<rect class="{css}" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="{ROUND}"{more}/>'
 
 
 def _text(x: float, y: float, words: str, css: str, anchor: str = "middle") -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from whenever import Instant, TimeDelta
+from whenever import TimeDelta
 
 from gonogo import database, migrations, service, workspaces
 from gonogo.actor import Actor
@@ -14,14 +14,13 @@ from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
 from gonogo.clock import Clock, SystemClock
 from gonogo.contacts import Added
-from gonogo.content import Content
 from gonogo.errors import DatabaseUnusable
 from gonogo.execution.channels import Channel
 from gonogo.execution.executor import Executor
 from gonogo.jobs import Jobs
 from gonogo.jobs_dbos import DbosJobs
 from gonogo.models import Document
-from gonogo.service import Selection
+from gonogo.service import Draft, Selection
 from gonogo.tick import Tick
 
 #: Anything that a transaction is open on.
@@ -105,8 +104,8 @@ class Gate:
     # Use cases, in order of a campaign's life
 
     def create(self, session: Host, *, by: Actor, **draft: Any) -> Outcome:
-        """See `gonogo.service.create`."""
-        return service.create(self.call(session, by), **draft)
+        """Make a campaign, a draft; the keywords are the fields of `gonogo.service.Draft`."""
+        return service.create(self.call(session, by), Draft(**draft))
 
     def revise(self, session: Host, campaign: str, *, by: Actor, **changes: Any) -> Outcome:
         """Edit a campaign; what was proposed before is closed."""

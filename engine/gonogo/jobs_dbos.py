@@ -80,9 +80,7 @@ class DbosJobs:
         self._engine.dispose()
 
     def start(self) -> None:
-        if (
-            internals._dbos_global_instance is not None
-        ):  # private: DBOS would hand out the running one, and say nothing
+        if internals._dbos_global_instance is not None:  # private: DBOS would hand out the running one, and say nothing
             raise GonogoError("this process already runs DBOS, which can run only once")
         self.prepare()
         for queue, slots in self._queues.items():
@@ -176,7 +174,7 @@ class Pulse(threading.Thread):
 
     def _dead(self, others: set[str]) -> set[str]:
         with self._engine.connect() as connection:
-            seen = {id_: at for id_, at in connection.execute(sa.select(_executors.c.id, _executors.c.seen_at))}
+            seen = dict(connection.execute(sa.select(_executors.c.id, _executors.c.seen_at)).all())
         before, self._still = self._still, {}
         for other in others:
             at, looks = before.get(other, (None, 0))

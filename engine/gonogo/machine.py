@@ -116,9 +116,7 @@ def sealed(flow: Flow[Any]) -> SealedMachine:
 def _compiled(flow: Flow[Any]) -> dict[tuple[State, Event], partial[bool]]:
     machine = sealed(flow)
     return {
-        (source, name): partial(event.trigger)
-        for name, event in machine.events.items()
-        for source in event.transitions
+        (source, name): partial(event.trigger) for name, event in machine.events.items() for source in event.transitions
     }
 
 

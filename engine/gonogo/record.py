@@ -203,9 +203,7 @@ class _Writing:
             raise TypeError("a ballot is cast on a sealed task")
         said = None
         if ballot.comment:
-            said = workspaces.conceal(
-                connection, case.workspace, {"comment": ballot.comment}, secrets.token_bytes(32)
-            )
+            said = workspaces.conceal(connection, case.workspace, {"comment": ballot.comment}, secrets.token_bytes(32))
         row = {
             "task_id": case.task_id,
             "seq": case.votes + 1,

@@ -10,14 +10,15 @@ before the event. Raised are NotFound (also for another workspace's row), Invali
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from whenever import Instant
 
+from gonogo.ballots import Ballot, ballot_facts, entitlement_of
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE, CAMPAIGN, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
-from gonogo.ballots import Ballot, ballot_facts, entitlement_of
 from gonogo.contacts import Added, merge, new_list, take_off
 from gonogo.content import Content
 from gonogo.definition import Event
@@ -35,45 +36,46 @@ Selection = Literal["unsent", "failed", "all"] | list[str]
 # A draft, and what people do to it.
 
 
-def create(
-    call: Call,
-    *,
-    name: str,
-    channel: str = "email",
-    content: Content | None = None,
-    sender: Mapping[str, str] | None = None,
-    settings: Mapping[str, object] | None = None,
-    start_at: Instant | None = None,
-    extra: Document | None = None,
-    dialect: str = "leadlex",
-    wire_id: str | None = None,
-    list_id: str | None = None,
-) -> Outcome:
-    """Make a campaign, a draft. `wire_id` is its id in the dialect that makes it; its own id where none is given.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A campaign as somebody first writes it down. `wire_id` is its id in the dialect that makes it, else its own."""
 
-    Raises Invalid where the id is taken.
-    """
+    name: str
+    channel: str = "email"
+    content: Content | None = None
+    sender: Mapping[str, str] | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    start_at: Instant | None = None
+    extra: Document = field(default_factory=dict)
+    dialect: str = "leadlex"
+    wire_id: str | None = None
+    list_id: str | None = None
+
+
+def create(call: Call, draft: Draft) -> Outcome:
+    """Make a campaign. Raises Invalid where its id in the dialect is taken."""
     connection, workspace_id, campaign_id = call.connection, call.by.workspace, new_id(call.now)
-    if wire_id is not None and cases.exists(connection, workspace_id, dialect, wire_id):
+    wire_id = draft.wire_id or campaign_id
+    if cases.exists(connection, workspace_id, draft.dialect, wire_id):
         raise Invalid.at("id", f"the campaign {wire_id!r} exists already")
-    pinned = _pins(call, {"content": content, "sender": sender, "settings": settings or {}})
+    pinned = _pins(call, {"content": draft.content, "sender": draft.sender, "settings": draft.settings})
     row: Document = {
         "id": campaign_id,
         "workspace_id": workspace_id,
-        "dialect": dialect,
-        "wire_id": wire_id or campaign_id,
-        "name": name,
-        "channel": channel,
+        "dialect": draft.dialect,
+        "wire_id": wire_id,
+        "name": draft.name,
+        "channel": draft.channel,
         "state": CAMPAIGN.initial,
         **dict.fromkeys(("run", "generation", "version", "revision", "dispatch", "seq"), 0),
         "begun": False,
         "head": "",
-        "start_at": start_at,
+        "start_at": draft.start_at,
         "content_id": None,
         "sender_id": None,
         **pinned,
-        "list_id": list_id or new_list(call, name),
-        "extra": extra or {},
+        "list_id": draft.list_id or new_list(call, draft.name),
+        "extra": draft.extra,
         "created_at": call.now,
         "updated_at": call.now,
     }
@@ -82,7 +84,7 @@ def create(
 
 
 def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
-    """Edit a campaign: name, content, sender, settings, start_at, extra, list_id. What was proposed before is closed."""
+    """Edit name, content, sender, settings, start_at, extra or list_id. What was proposed before is closed."""
     case = _current(call, campaign_id)
     decision = decide(CAMPAIGN, case.state, "revise", facts_of(call, case))
     pinned = _pins(call, changes) if decision.move else {}
@@ -203,7 +205,7 @@ def cancel(call: Call, campaign_id: str) -> Outcome:
 
 
 def reopen(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Outcome:
-    """Make an ended campaign a draft again; its next run takes the recipients selected here, out of all earlier runs."""
+    """Make an ended campaign a draft again; the next run takes the recipients selected, out of all earlier runs."""
     case = _current(call, campaign_id)
     decision = decide(CAMPAIGN, case.state, "reopen", facts_of(call, case))
     values = {"generation": case.generation + 1, "selection": {"recipients": recipients}, "start_at": None}

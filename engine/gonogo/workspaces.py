@@ -54,7 +54,7 @@ def current_policy(call: Call) -> tuple[int, Document]:
 
 
 def write_policy(call: Call, document: object) -> int:
-    """Put a new policy version into force; returns its number. Raises Invalid with every mistake, and changes nothing."""
+    """Put a new policy version into force; returns its number. Raises Invalid with every mistake."""
     policy.parse(document)
     if not isinstance(document, dict):  # parse has refused it already
         raise TypeError("a policy is a document")
@@ -81,7 +81,7 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     if known is not None:
         workspaces.change_member(call.connection, known.id, scopes=sorted({*known.scopes, *wanted}), removed_at=None)
         return str(known.id)
-    said = {"email": email, "name": name or email.split("@")[0]}
+    said = {"email": email, "name": name or email.split("@", maxsplit=1)[0]}
     payload = workspaces.conceal(call.connection, call.by.workspace, said, secrets.token_bytes(32))
     row: Mapping[str, Any] = {
         "id": new_id(call.now),

@@ -382,7 +382,7 @@ def test_a_process_killed_in_the_middle_of_a_job_is_taken_over(
     first.kill()
     second = worker("finish")
     assert [second.says(), second.says()] == ["begin it", "end it"]
-    assert second.stop() == ("stopped\n", "")
+    assert second.stop() == ("stopped\n", "took over the job a of an executor that stood still\n")
     assert _rows(engine, "a")[0]["status"] == "SUCCESS"
 
 

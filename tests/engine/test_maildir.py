@@ -218,6 +218,25 @@ def test_the_same_message_written_again_is_still_one_file(box: Path) -> None:
     assert (box / "new" / "7f3a.12.0@gonogo.eml").read_bytes().endswith(b"second")
 
 
+def test_a_mail_is_synced_before_it_appears_and_its_folder_by_the_flush(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut would show: the order of the syncs, watched at the system call."""
+    channel = Maildir(box)
+    synced: list[tuple[str, int]] = []
+    fsync = os.fsync
+
+    def watched(file: int) -> None:
+        synced.append((os.readlink(f"/proc/self/fd/{file}"), len(os.listdir(box / "new"))))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    channel.send(ADA)
+    assert synced == [(str(box / "tmp" / "7f3a.12.0@gonogo.eml"), 0)]
+    channel.flush()
+    assert synced[1:] == [(str(box / "new"), 1)]
+
+
 def test_a_message_that_is_no_mail_is_rejected_and_writes_nothing(box: Path) -> None:
     receipt = Maildir(box).send(replace(ADA, address="nobody"))
     assert receipt.state == "rejected"

@@ -62,7 +62,8 @@ def supplied(settings: Mapping[str, object]) -> frozenset[str]:
 def _variable_missing(name: str, tally: _Tally) -> Iterator[Finding]:
     if tally.count:
         message = f"The variable {name!r} is missing, and has no default, for {_contacts(tally.count)}."
-        fix = f'Add it to them, or write a default: {{{{ {name} | default: "..." }}}}.'
+        shown = name if name.isidentifier() else f'["{name}"]'
+        fix = f'Add it to them, or write a default: {{{{ {shown} | default: "..." }}}}.'
         yield Finding("variable_missing", "blocker", message, tally.count, tuple(tally.references), fix)
 
 

@@ -299,6 +299,12 @@ def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str]:
     return content_id, sender_id
 
 
+def findings_of(connection: sa.Connection, run_id: str | None) -> str | None:
+    """The digest of what the review of a run found."""
+    found: str | None = connection.execute(sa.select(run.c.findings).where(run.c.id == run_id)).scalar()
+    return found
+
+
 def change_run(connection: sa.Connection, run_id: str, **values: object) -> None:
     connection.execute(_RUN_UPDATE, {"of_run": run_id, **values})
 
@@ -364,8 +370,9 @@ def tasks(
     limit: int,
 ) -> list[Case]:
     """Tasks of a workspace in order of their making, each with its case. Index: gonogo_task_listed_idx."""
-    of_task = sa.and_(task.c.campaign_id == campaign.c.id)
-    wanted = select_cases(of_task=of_task).where(task.c.workspace_id == workspace_id, task.c.status.in_(statuses))
+    wanted = select_cases(of_task=task.c.campaign_id == campaign.c.id).where(
+        task.c.workspace_id == workspace_id, task.c.status.in_(statuses)
+    )
     if campaign_id is not None:
         wanted = wanted.where(task.c.campaign_id == campaign_id)
     if after is not None:

@@ -1,5 +1,6 @@
 """Workspaces, with their members, keys, policies and immutable versions."""
 
+import math
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,9 +151,7 @@ def change_part(connection: sa.Connection, part_id: str, **values: object) -> No
 
 def find_part(connection: sa.Connection, workspace_id: str, kind: str, wire_id: str) -> sa.Row[Any]:
     """A building block by the id its dialect gave it. Raises NotFound."""
-    wanted = sa.select(part).where(
-        part.c.workspace_id == workspace_id, part.c.kind == kind, part.c.wire_id == wire_id
-    )
+    wanted = sa.select(part).where(part.c.workspace_id == workspace_id, part.c.kind == kind, part.c.wire_id == wire_id)
     found = connection.execute(wanted).first()
     if found is None:
         raise NotFound(kind, wire_id)
@@ -162,7 +161,11 @@ def find_part(connection: sa.Connection, workspace_id: str, kind: str, wire_id: 
 # Executors
 
 
-def last_seen(connection: sa.Connection) -> float | None:
-    """When an executor last showed life: seconds since the epoch, by the database's clock; None if none ever did."""
-    found: float | None = connection.execute(sa.select(sa.func.max(executor.c.seen_at))).scalar()
-    return found
+def seconds_since_life(connection: sa.Connection) -> float:
+    """How long ago an executor last showed life, by the database's clock; infinite if none ever did."""
+    clock = "extract(epoch from clock_timestamp())"
+    if connection.dialect.name == "sqlite":
+        clock = "(julianday('now') - 2440587.5) * 86400.0"
+    last: sa.Select[Any] = sa.select(sa.literal_column(clock) - sa.func.max(executor.c.seen_at))
+    found: float | None = connection.execute(last).scalar()
+    return math.inf if found is None else float(found)

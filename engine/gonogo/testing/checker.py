@@ -22,7 +22,7 @@ ENDLESS = "every case can end"
 TRAP = "no state is a trap"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class World(Generic[F]):
     """Where a case stands: its state, and what it remembers. Facts that are not memory are at their defaults."""
 
@@ -30,7 +30,7 @@ class World(Generic[F]):
     memory: F
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edge(Generic[F]):
     """One thing that can happen: `event`, fired while `facts` were true, led from one world to another."""
 
@@ -45,7 +45,7 @@ class Edge(Generic[F]):
         return f"{self.event}{f' ({told})' if told else ''} to {self.after.state}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Invariant(Generic[F]):
     """What is true in every reachable world; of its facts, only the memory says anything."""
 
@@ -53,7 +53,7 @@ class Invariant(Generic[F]):
     holds: Callable[[World[F]], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claim(Generic[F]):
     """What is true of everything that can happen."""
 
@@ -61,7 +61,7 @@ class Claim(Generic[F]):
     holds: Callable[[Edge[F]], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Laws(Generic[F]):
     """What must be true of a flow, in words of its own: a law that calls a guard proves nothing about that guard.
 
@@ -85,7 +85,7 @@ class Laws(Generic[F]):
         yield from (invariant.name for invariant in self.invariants if not invariant.holds(world))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counterexample(Generic[F]):
     """A law, and the shortest story that breaks it."""
 

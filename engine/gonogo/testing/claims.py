@@ -86,9 +86,7 @@ PROPOSALS: dict[str, Which] = {
     "a run is opened only when nothing is in flight": only(opens_run, lambda facts: facts.in_flight == 0),
     "a run is opened only for a start to come": only(opens_run, lambda facts: facts.start in {"none", "ahead"}),
     "a run is opened only if no review has blocked it": only(opens_run, lambda facts: facts.review != "blocked"),
-    "a review reports only while it is awaited": only(
-        fired("reviewed"), lambda facts: facts.addressed == "reviewing"
-    ),
+    "a review reports only while it is awaited": only(fired("reviewed"), lambda facts: facts.addressed == "reviewing"),
     "a finished review is not awaited any more": (
         lambda edge: edge.event != "reviewed" or edge.after.memory.task != "reviewing"
     ),

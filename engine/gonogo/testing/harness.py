@@ -102,8 +102,8 @@ class FlowMachine(RuleBasedStateMachine):
         """
         offered = self.flow.at(self.world.state, event)
         self.fire_picked(event, number)
-        if number < NEAR and not offered:
-            paths = self.worlds.offering(event)
+        paths = self.worlds.offering(event)
+        if number < NEAR and not offered and paths:
             self.open(paths[number % len(paths)])
             self.fire_picked(event, number)
 

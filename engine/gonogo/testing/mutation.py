@@ -18,7 +18,7 @@ F = TypeVar("F")
 Fate = Literal["noticed", "second lock", "idle", "survivor"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mutant(Generic[F]):
     """The flow with one thing dropped from one of its moves; `differs` tells for which facts that can matter."""
 
@@ -31,7 +31,7 @@ class Mutant(Generic[F]):
         return f"{self.move.event} from {self.move.source} to {self.move.to} without {self.dropped}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report(Generic[F]):
     """The proof of a flow's laws in figures, and what became of its mutants: noticed, or one of three kinds.
 

@@ -58,9 +58,7 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.String(), nullable=False),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_payload_workspace_id_fk")
-        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_payload_workspace_id_fk")),
         sa.PrimaryKeyConstraint("digest", name=op.f("gonogo_payload_pk")),
     )
     op.create_table(
@@ -71,9 +69,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("at", Utc(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_policy_workspace_id_fk")
-        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_policy_workspace_id_fk")),
         sa.PrimaryKeyConstraint("workspace_id", "number", name=op.f("gonogo_policy_pk")),
         sqlite_with_rowid=False,
     )
@@ -86,13 +82,9 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.CheckConstraint("kind IN ('content', 'sender', 'settings')", name=op.f("gonogo_version_kind")),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_version_workspace_id_fk")
-        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_version_workspace_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_version_pk")),
-        sa.UniqueConstraint(
-            "workspace_id", "kind", "digest", name=op.f("gonogo_version_workspace_id_kind_digest_key")
-        ),
+        sa.UniqueConstraint("workspace_id", "kind", "digest", name=op.f("gonogo_version_workspace_id_kind_digest_key")),
     )
     op.create_table(
         "gonogo_campaign",
@@ -191,9 +183,7 @@ def upgrade() -> None:
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("removed_at", Utc(), nullable=True),
         sa.ForeignKeyConstraint(["payload"], ["gonogo_payload.digest"], name=op.f("gonogo_member_payload_fk")),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_member_workspace_id_fk")
-        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_member_workspace_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_member_pk")),
         sa.UniqueConstraint("workspace_id", "address_key", name=op.f("gonogo_member_workspace_id_address_key_key")),
     )
@@ -211,9 +201,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["version_id"], ["gonogo_version.id"], name=op.f("gonogo_part_version_id_fk")),
         sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_part_workspace_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_part_pk")),
-        sa.UniqueConstraint(
-            "workspace_id", "kind", "wire_id", name=op.f("gonogo_part_workspace_id_kind_wire_id_key")
-        ),
+        sa.UniqueConstraint("workspace_id", "kind", "wire_id", name=op.f("gonogo_part_workspace_id_kind_wire_id_key")),
     )
     op.create_table(
         "gonogo_key",

@@ -1,0 +1,135 @@
+"""What can go wrong with a request, before a dialect puts it into its own words."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from gonogo.call import Outcome
+from gonogo.definition import Blocker
+from gonogo.errors import Conflict, Invalid, Mistake, NotFound
+
+log = logging.getLogger(__name__)
+
+Kind = Literal[
+    "malformed",  # not JSON, or not the kind of JSON that can be read safely
+    "invalid",  # well formed, and not what was expected
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "method",
+    "conflict",
+    "too_large",
+    "media_type",
+    "unavailable",  # what stands behind us does not answer
+    "internal",
+]
+STATUS: dict[Kind, int] = {
+    "malformed": 400,
+    "invalid": 422,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "method": 405,
+    "conflict": 409,
+    "too_large": 413,
+    "media_type": 415,
+    "unavailable": 502,
+    "internal": 500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Exception):
+    """A request that can't be answered as asked."""
+
+    kind: Kind
+    message: str
+    what: str = ""  # what is missing or wrong: "campaign", "task", a scope
+    mistakes: Sequence[Mistake] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):
+    """A step that may not happen, with every blocker. Raised after the transaction, which it does not undo."""
+
+    outcome: Outcome
+    event: str
+
+    @property
+    def blockers(self) -> tuple[Blocker, ...]:
+        return self.outcome.blockers
+
+
+Render = Callable[[Problem, str], Response]
+RenderRefusal = Callable[[Refused, str], Response]
+
+
+def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
+    """Answer every error of the app in its dialect's shape; no default body of the framework leaks out."""
+
+    def answer(request: Request, problem: Problem) -> Response:
+        response = render(problem, request.scope["request_id"])
+        response.headers.update(problem.headers)
+        return response
+
+    @app.exception_handler(Problem)
+    def on_problem(request: Request, error: Problem) -> Response:
+        return answer(request, error)
+
+    @app.exception_handler(Refused)
+    def on_refusal(request: Request, error: Refused) -> Response:
+        return refuse(error, request.scope["request_id"])
+
+    @app.exception_handler(NotFound)
+    def on_missing(request: Request, error: NotFound) -> Response:
+        return answer(request, Problem("not_found", f"{error.kind.capitalize()} not found", error.kind))
+
+    @app.exception_handler(Invalid)
+    def on_invalid(request: Request, error: Invalid) -> Response:
+        return answer(request, Problem("invalid", str(error), mistakes=error.mistakes))
+
+    @app.exception_handler(RequestValidationError)
+    def on_validation(request: Request, error: RequestValidationError) -> Response:
+        return answer(request, invalid_request(error))
+
+    @app.exception_handler(HTTPException)
+    def on_http(request: Request, error: HTTPException) -> Response:
+        kinds: dict[int, Kind] = {404: "not_found", 405: "method", 400: "malformed"}
+        kind = kinds.get(error.status_code, "internal")
+        message = {"not_found": "No such resource", "method": "Method not allowed"}.get(kind, str(error.detail))
+        return answer(request, Problem(kind, message, "path", headers=error.headers or {}))
+
+    @app.exception_handler(Conflict)
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(Exception)
+    def on_crash(request: Request, error: Exception) -> Response:
+        log.error("request %s failed", request.scope["request_id"], exc_info=error)
+        return answer(request, Problem("internal", "Internal server error"))
+
+
+def invalid_request(error: RequestValidationError) -> Problem:
+    """FastAPI's findings as mistakes: where, and what was expected."""
+    found = [dict(each) for each in error.errors()]
+    if any(each["type"] == "json_invalid" for each in found):
+        return Problem("malformed", "The body is not valid JSON", mistakes=[Mistake("", "expected valid JSON")])
+    mistakes = [Mistake(_path(each["loc"]), str(each["msg"])) for each in found]
+    return Problem("invalid", "; ".join(map(str, mistakes)), mistakes=mistakes)
+
+
+def _path(location: Sequence[object]) -> str:
+    parts = list(location)
+    if parts and parts[0] in ("body", "query", "path", "header"):
+        parts = parts[1:]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    return JSONResponse(body, status_code=status)

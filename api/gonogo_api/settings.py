@@ -1,0 +1,66 @@
+"""What the server is told through the environment: GONOGO_*."""
+
+import os
+import secrets
+from pathlib import Path
+
+import sqlalchemy as sa
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from whenever import TimeDelta
+
+from gonogo.errors import DatabaseUnusable
+from gonogo.models import DIALECTS
+
+
+class Settings(BaseSettings):
+    """Settings of one process. Every one has a GONOGO_ variable of its name."""
+
+    model_config = SettingsConfigDict(env_prefix="GONOGO_", arbitrary_types_allowed=True)
+
+    database_url: str = "sqlite:///gonogo.db"
+    maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
+    claim_batch: int = Field(default=20, ge=1, le=1000)
+    body_limit: int = Field(default=1_048_576, ge=1024)  #: bytes of a JSON body
+    hosts: dict[str, str] = {}  #: Host header -> dialect
+    pepper: str | None = None  #: keys the MACs of API keys; made beside an SQLite file, required otherwise
+    late_start: str = "PT1H"
+    executor_silence: float = 30.0  #: seconds without life after which a foreign dialect calls the executor down
+
+    @property
+    def late(self) -> TimeDelta:
+        """How much lateness of a start time is forgiven."""
+        return TimeDelta.parse_iso(self.late_start)
+
+    def check(self) -> "Settings":
+        """Raise ValueError, in one line, for values that only make sense together."""
+        unknown = sorted(set(self.hosts.values()) - set(DIALECTS))
+        if unknown:
+            raise ValueError(f"GONOGO_HOSTS: expected dialects {', '.join(DIALECTS)}, found {', '.join(unknown)}")
+        try:
+            self.late  # noqa: B018
+        except ValueError:
+            raise ValueError(
+                f"GONOGO_LATE_START: expected a duration such as PT1H, found {self.late_start!r}"
+            ) from None
+        return self
+
+    def pepper_bytes(self) -> bytes:
+        """The secret that keys' MACs are made with. Raises DatabaseUnusable where there is none."""
+        if self.pepper:
+            return self.pepper.encode()
+        file = sa.make_url(self.database_url).database
+        if not self.database_url.startswith("sqlite") or not file:
+            raise DatabaseUnusable("set GONOGO_PEPPER to a long random text: the keys' MACs are made with it")
+        return _beside(Path(f"{file}.pepper"))
+
+
+def _beside(path: Path) -> bytes:
+    """The content of a file of 32 random bytes in hex, made if it is not there, readable by its owner only."""
+    try:
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(made, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    return path.read_bytes()
