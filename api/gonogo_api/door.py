@@ -76,6 +76,17 @@ class Visit:
             raise Refused(outcome, event)
         return outcome
 
+    def both(self, event: str, verb: Callable[[Call], Outcome]) -> Outcome:
+        """The same for several steps in one: a refusal of the last undoes those before. Raises Refused."""
+
+        def whole(call: Call) -> Outcome:
+            outcome = verb(call)
+            if outcome.refused:
+                raise Refused(outcome, event)
+            return outcome
+
+        return self.write(whole)
+
     def read(self, question: Callable[[Call], T]) -> T:
         """Answer a question; nothing is held or changed."""
         gate = self.door.gate

@@ -45,7 +45,7 @@ STATUS: dict[Kind, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Problem(Exception):
     """A request that can't be answered as asked."""
 
@@ -56,7 +56,7 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Refused(Exception):
     """A step that may not happen, with every blocker. Raised after the transaction, which it does not undo."""
 

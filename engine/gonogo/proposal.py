@@ -46,7 +46,16 @@ class Proposal:
     def review(self) -> Review:
         if self.ruling is None:
             return "pending"
-        return "blocked" if any(finding.severity == "blocker" for finding in self.findings) else "clean"
+        return "blocked" if self.blockers else "clean"
+
+    @property
+    def blockers(self) -> tuple[Blocker, ...]:
+        """Lexi's blockers that no guard of its own reports."""
+        return tuple(
+            Blocker(found.code, found.message, count=found.count, samples=list(found.samples), fix=found.fix)
+            for found in self.findings
+            if found.severity == "blocker" and found.code not in ("audience_empty", "start_in_past")
+        )
 
     def facts(self) -> dict[str, object]:
         """The part of `Facts` that the proposal answers."""
@@ -57,7 +66,7 @@ class Proposal:
             "importing": self.importing,
             "in_flight": self.in_flight,
             "review": self.review,
-            "findings": tuple(_blockers(self.findings)),
+            "findings": self.blockers,
             "permission": self.ruling.permission if self.ruling else "people",
         }
 
@@ -162,11 +171,3 @@ def _review(call: Call, case: Case, content: Content | None, settings: Document,
             excluded=lists.excluded(call.connection, case.list_id),
         )
     )
-
-
-def _blockers(findings: tuple[Finding, ...]) -> Iterator[Blocker]:
-    """Lexi's blockers that no guard of its own reports."""
-    for finding in findings:
-        if finding.severity == "blocker" and finding.code not in ("audience_empty", "start_in_past"):
-            figures = {"count": finding.count, "samples": list(finding.samples), "fix": finding.fix}
-            yield Blocker(finding.code, finding.message, **figures)

@@ -52,6 +52,8 @@ def test_every_connection_to_sqlite_has_the_settings(blank: sa.Engine) -> None:
         for connection in (one, other):
             values = [connection.scalar(sa.text(f"PRAGMA {name}")) for name in names]
             assert values == ["wal", 2, 1, 10_000]
+            driver: Any = connection.connection.dbapi_connection
+            assert driver.isolation_level is None  # it begins nothing by itself
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -212,7 +214,9 @@ def test_a_host_that_begins_by_itself_is_understood(host: Host, mode: str) -> No
 
 
 def test_preparing_twice_changes_nothing_more(host: Host) -> None:
-    engine = database.prepare(database.prepare(host()))
+    engine = database.prepare(host())
+    pool = engine.pool
+    assert database.prepare(engine).pool is pool
     said: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda _c, _x, statement, *_: said.append(statement))
     with engine.begin():
@@ -259,14 +263,16 @@ def test_committed_rows_survive_the_death_of_postgresql() -> None:
     with PgServer() as server:
         engine = database.connect(server.cluster.create("app"))
         _count(engine, 1)
-        held = engine.connect()
+        with engine.connect() as idle:
+            idle.execute(sa.select(1))
+            held = engine.connect()
         held.execute(_COUNTER.update().values(n=2))
         server.kill()
         server.start()
-        with pytest.raises(sa.exc.OperationalError):
-            held.execute(sa.select(1))
-        held.close()
         with engine.connect() as connection:
             assert connection.scalar(sa.select(_COUNTER.c.n)) == 1
             assert connection.scalar(sa.text("SHOW fsync")) == "on"
+        with pytest.raises(sa.exc.OperationalError):
+            held.execute(sa.select(1))
+        held.close()
         engine.dispose()

@@ -231,7 +231,7 @@ def test_a_placeholder_left_in_the_text_is_a_warning(left: str) -> None:
     assert finding.samples[0].startswith("step 1, body: ")
 
 
-@pytest.mark.parametrize("fine", ["Todo incluido", "{{ email }}", "<style>p{color:red}</style>", "[1] see below"])
+@pytest.mark.parametrize("fine", ["Todo incluido", "{{email}}", "<style>p{color:red}</style>", "[1] see below"])
 def test_ordinary_text_is_no_placeholder(fine: str) -> None:
     assert found(replace(SOUND, content=saying(fine)), "warning") == []
 

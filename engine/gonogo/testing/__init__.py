@@ -31,9 +31,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gonogo.testing import harness  # noqa: PLC0415 - Hypothesis is loaded only when asked for
+if not TYPE_CHECKING:  # else a type checker would take every name for a public one
 
-    return getattr(harness, name)
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from gonogo.testing import harness  # noqa: PLC0415 - Hypothesis is loaded only when asked for
+
+        return getattr(harness, name)

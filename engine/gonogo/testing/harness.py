@@ -103,7 +103,7 @@ class FlowMachine(RuleBasedStateMachine):
         offered = self.flow.at(self.world.state, event)
         self.fire_picked(event, number)
         paths = self.worlds.offering(event)
-        if number < NEAR and not offered and paths:
+        if number < FAR and not offered and paths:
             self.open(paths[number % len(paths)])
             self.fire_picked(event, number)
 
@@ -140,7 +140,7 @@ def _agree(what: str, told: object, expected: object) -> None:
         raise AssertionError(f"{what}: {told!r}, where the flow says {expected!r}")
 
 
-#: Numbers pick the facts, for they shrink well: the first ones those that pass, or nearly; the last ones any.
+#: Numbers pick the facts, for they shrink well: the first ones those that pass, then nearly; the last ones any.
 NEAR, FAR = 12, 1_000
 NUMBERS = st.integers(0, NEAR - 1) | st.integers(NEAR, FAR - 1) | st.integers(FAR, 99 * FAR)
 
@@ -196,11 +196,10 @@ class Worlds(Generic[F]):
         return list(ends.values())
 
     def _near(self, world: World[F], event: Event) -> list[F]:
-        """Facts that pass, then those of which one is not as in one of these."""
+        """Facts that pass, then those that do not because of one difference from these."""
         passing = self._passing(world, event) or self.all(world, event)[:1]
-        beside = (
-            facts for facts in self.all(world, event) if any(len(differences(good, facts)) == 1 for good in passing)
-        )
+        refused = (facts for facts in self.all(world, event) if facts not in self.explored.fan(world, event).edges)
+        beside = (facts for facts in refused if any(len(differences(good, facts)) == 1 for good in passing))
         return [*passing, *beside]
 
     def _all(self, world: World[F], event: Event) -> list[F]:

@@ -23,6 +23,7 @@ class Mutant(Generic[F]):
     """The flow with one thing dropped from one of its moves; `differs` tells for which facts that can matter."""
 
     move: Move[F]
+    weaker: Move[F]
     dropped: str
     flow: Flow[F]
     differs: Callable[[F], bool]
@@ -94,7 +95,7 @@ def mutants(flow: Flow[F]) -> Iterator[Mutant[F]]:
     for at, move in enumerate(flow.moves):
         for dropped, weaker, differs in _weakened(move):
             changed = replace(flow, moves=(*flow.moves[:at], weaker, *flow.moves[at + 1 :]))
-            yield Mutant(move, dropped, changed, partial(_applies_and, weaker, differs))
+            yield Mutant(move, weaker, dropped, changed, partial(_applies_and, weaker, differs))
 
 
 def _weakened(move: Move[F]) -> Iterator[tuple[str, Move[F], Callable[[F], bool]]]:
@@ -123,8 +124,10 @@ def _remembers_other(name: str, value: object, facts: F) -> bool:
 def _fate(mutant: Mutant[F], known: Exploration[F]) -> Fate:
     if not any(map(mutant.differs, known.flow.worlds(reads(known.flow, [mutant.differs])))):
         return "idle"
+    if mutant.weaker.when != mutant.move.when and problems(mutant.flow):  # nothing else can make a flow ill formed
+        return "noticed"
     explored = _MutantExploration(mutant, known)
-    if any(explored.counterexamples()) or problems(mutant.flow):
+    if any(explored.counterexamples()):
         return "noticed"
     return "second lock" if explored.is_second_lock() else "survivor"
 
@@ -166,6 +169,7 @@ class _MutantExploration(Exploration[F]):
         return False
 
     def _breaks_more(self, world: World[F], event: Event, facts: F) -> bool:
+        """More than the whole flow would, which in such a world may be to stay there with what is wrong already."""
         edge, known = self.edge(world, event, facts), self._known.edge(world, event, facts)
-        broken = set(self.laws.broken(edge)) if edge else set[str]()
-        return bool(broken.difference(self.laws.broken(known) if known else ()))
+        as_it_is = self.laws.broken(known) if known else self.laws.broken_in(world)
+        return bool(edge and set(self.laws.broken(edge)).difference(as_it_is))

@@ -1,0 +1,54 @@
+"""The server: everything wired, on one screen."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from gonogo import database
+from gonogo.execution.maildir import Maildir
+from gonogo.gate import Gate
+from gonogo_api.choosing import Front
+from gonogo_api.dialects import leadlex
+from gonogo_api.door import Door
+from gonogo_api.settings import Settings
+
+APPS = {"leadlex": leadlex.app}
+
+
+def open_gate(settings: Settings) -> Gate:
+    """The gate that the settings describe, with its channels; the database is migrated already."""
+    engine = database.connect(settings.database_url)
+    channels = {"email": Maildir(settings.maildir)}
+    return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch)
+
+
+def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Starlette:
+    """The server as an ASGI application. It executes launches too, unless told not to."""
+    door = Door(gate, settings, settings.pepper_bytes())
+    apps = {name: make(door) for name, make in APPS.items()}
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if executes:
+            await run_in_threadpool(gate.start_work)  # the job engine refuses to start on a thread with an event loop
+        yield
+        await run_in_threadpool(gate.close)
+
+    async def healthz(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    def readyz(_: Request) -> JSONResponse:
+        alive = door.executor_alive()
+        return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
+
+    routes = [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Mount("/", Front(apps, settings.hosts, door.who)),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)

@@ -1,0 +1,83 @@
+"""Which dialect a request is spoken in. First that decides: the mount, the host, the key, the shape of the path."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gonogo.models import DIALECTS
+from gonogo_api.auth import PREFIXES, Visitor, bearer
+from gonogo_api.door import new_request_id
+
+#: The path under which seed 000 is served where it comes from.
+GATEWAY = "/functions/v1/api-gateway"
+
+_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("sonarly", re.compile(r"/v1/accounts(/|$)")),
+    ("leadterra", re.compile(r"/v1/(campaigns/camp_|leads(/|$)|sender-pools(/|$))")),
+    ("burki", re.compile(r"/api/v1/(campaigns/-?[0-9]+(/|$)|assistants(/|$))")),
+    ("bavlio", re.compile(r"/api/v1/(campaigns/[0-9a-fA-F]{8}-|datasets(/|$)|templates(/|$))")),
+)
+
+
+class Front:
+    """The first thing a request meets: finds its dialect and who sent it, and hands it on."""
+
+    def __init__(
+        self,
+        apps: Mapping[str, ASGIApp],
+        hosts: Mapping[str, str],
+        who: Callable[[str | None], Visitor | None],
+    ) -> None:
+        self.apps, self.hosts, self.who = apps, hosts, who
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        authorization = headers.get("authorization")
+        visitor = await run_in_threadpool(self.who, authorization) if bearer(authorization) else None
+        mount, path = mounted(scope["path"])
+        dialect = mount or self._chosen(headers, visitor, path)
+        request_id = new_request_id()
+        inner = {**scope, "path": path, "raw_path": path.encode(), "visitor": visitor, "request_id": request_id}
+        await self.apps[dialect](inner, receive, _stamped(send, request_id))
+
+    def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:
+        host = headers.get("host", "").rsplit(":", 1)[0].lower()
+        if host in self.hosts:
+            return self.hosts[host]
+        if visitor is not None:
+            return visitor.dialect
+        return by_prefix(bearer(headers.get("authorization"))) or by_shape(path)
+
+
+def mounted(path: str) -> tuple[str | None, str]:
+    """The dialect that a path is mounted under, if any, and the path without the mount, gateway and last slash."""
+    first, _, rest = path.lstrip("/").partition("/")
+    mount = first if first in DIALECTS else None
+    if mount is not None:
+        path = f"/{rest}"
+    if path.startswith(f"{GATEWAY}/"):
+        path = path.removeprefix(GATEWAY)
+    return mount, path.rstrip("/") or "/"
+
+
+def by_prefix(key: str | None) -> str | None:
+    """The dialect whose keys begin like this one; None where two of them do."""
+    fits = [dialect for dialect, prefix in PREFIXES.items() if key and key.startswith(f"{prefix}_")]
+    return fits[0] if len(fits) == 1 else None
+
+
+def by_shape(path: str) -> str:
+    """The dialect whose paths look like this one; the house's where none does."""
+    return next((dialect for dialect, shape in _SHAPES if shape.match(path)), "leadlex")
+
+
+def _stamped(send: Send, request_id: str) -> Callable[[Message], Awaitable[None]]:
+    async def stamped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["X-Request-Id"] = request_id
+        await send(message)
+
+    return stamped

@@ -1,0 +1,206 @@
+"""Campaigns, and what happens to them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from gonogo import reading, service
+from gonogo.call import Call, Outcome
+from gonogo.models import LEDGER_STATES, Document
+from gonogo.service import Draft
+from gonogo_api import contract
+from gonogo_api.dialects.leadlex.shapes import (
+    DIALECT,
+    CampaignEdit,
+    NewCampaign,
+    NewContacts,
+    Schedule,
+    Selected,
+    campaign,
+    changes_of,
+    data,
+    finding_shape,
+    known,
+    paged,
+    settings_of,
+)
+from gonogo_api.door import Approver, Reader, StrictRoute, Visit, Writer
+from gonogo_api.problems import Problem, Refused
+from gonogo_api.shapes import content_of, iso
+
+router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
+Id = Annotated[str, Path(description="Campaign UUID")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+OK = 200
+
+
+@router.post("/v1/campaigns", status_code=201)
+def create_campaign(visit: Writer, body: NewCampaign) -> Response:
+    draft = Draft(
+        name=body.name,
+        channel=body.channel,
+        content=content_of(body.template, body.steps or []),
+        sender=body.sender.model_dump() if body.sender else None,
+        settings=settings_of(body, {}),
+        start_at=body.start_at,
+        extra={"metadata": body.metadata or {}},
+    )
+    view = visit.write(lambda call: reading.campaign(call, service.create(call, draft).case.id))
+    return data({"campaign": campaign(view, visit.door.gate.clock.now())}, 201)
+
+
+@router.get("/v1/campaigns")
+def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", limit: Limit = 50) -> Response:
+    if status is not None and status not in contract.STATUS:
+        raise Problem("invalid", f"status: expected one of {', '.join(contract.STATUS)}")
+    found = visit.read(lambda call: reading.campaigns(call, state=status, after=cursor, limit=limit))
+    now = visit.door.gate.clock.now()
+    last = found[-1].case.id if len(found) == limit else None
+    return paged({"campaigns": [campaign(view, now) for view in found]}, last, "/v1/campaigns")
+
+
+@router.get("/v1/campaigns/{campaign_id}")
+def get_campaign(visit: Reader, campaign_id: Id) -> Response:
+    view = visit.read(lambda call: reading.campaign(call, known(campaign_id)))
+    return data({"campaign": campaign(view, visit.door.gate.clock.now())})
+
+
+@router.patch("/v1/campaigns/{campaign_id}")
+def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Response:
+    def edit(call: Call) -> Outcome:
+        return service.revise(call, known(campaign_id), **changes_of(body, reading.campaign(call, campaign_id)))
+
+    return _campaign(visit, visit.step("revise", edit))
+
+
+@router.post("/v1/campaigns/{campaign_id}/contacts")
+def add_contacts(visit: Writer, campaign_id: Id, body: NewContacts) -> Response:
+    outcome, added = visit.write(lambda call: service.add_contacts(call, known(campaign_id), body.contacts))
+    if outcome.refused:
+        raise Refused(outcome, "revise")
+    rejected = [{"row": each.row, "reason": each.reason} for each in added.rejected]
+    return data({"added": added.added, "updated": added.updated, "rejected": rejected})
+
+
+@router.delete("/v1/campaigns/{campaign_id}/contacts/{email}")
+def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
+    outcome = visit.step("revise", lambda call: service.remove_contact(call, known(campaign_id), email))
+    return _campaign(visit, outcome)
+
+
+@router.get("/v1/campaigns/{campaign_id}/events")
+def campaign_events(visit: Reader, campaign_id: Id) -> Response:
+    found = visit.read(lambda call: reading.events(call, known(campaign_id)))
+    return data({"events": [{**event, "at": iso(event["at"])} for event in found]})
+
+
+@router.get("/v1/campaigns/{campaign_id}/messages")
+def campaign_messages(
+    visit: Reader, campaign_id: Id, state: str | None = None, cursor: str = "", limit: Limit = 50
+) -> Response:
+    if state is not None and state not in LEDGER_STATES:
+        raise Problem("invalid", f"state: expected one of {', '.join(LEDGER_STATES)}")
+    states = (state,) if state else LEDGER_STATES
+    after = _message_cursor(cursor)
+    found = visit.read(lambda call: reading.messages(call, known(campaign_id), states=states, after=after, limit=limit))
+    times = ("claimed_at", "settled_at")
+    rows = [{**row, **{name: iso(row[name]) for name in times}} for row in found]
+    last = rows[-1]["id"] if len(rows) == limit else None
+    return paged({"messages": rows}, last, f"/v1/campaigns/{campaign_id}/messages")
+
+
+@router.get("/v1/campaigns/{campaign_id}/stats")
+def campaign_stats(visit: Reader, campaign_id: Id) -> Response:
+    case = visit.read(lambda call: reading.campaign(call, known(campaign_id))).case
+    counts = {name: getattr(case, name) or 0 for name in ("sent", "rejected", "failed", "unknown", "skipped")}
+    total = (case.recipients or 0) * (case.steps or 1)
+    pending = max(0, total - sum(counts.values())) if case.run_open else 0
+    return data({"recipients": case.recipients or 0, **counts, "pending": pending})
+
+
+# What happens to them
+
+
+@router.post("/v1/campaigns/{campaign_id}/start")
+def start(visit: Writer, campaign_id: Id) -> Response:
+    """Propose the launch: it starts at once, is scheduled, or waits for approval."""
+    outcome = visit.write(lambda call: service.start(call, known(campaign_id), resumes=DIALECT in contract.RESUMES))
+    if outcome.refused and contract.start_answer(DIALECT, outcome.blockers).status != OK:
+        raise Refused(outcome, "start")
+    case = outcome.case
+    answer: Document = {
+        "campaign_id": case.id,
+        "status": contract.status(DIALECT, case.state),
+        "task_id": case.task_id if case.task_open else None,
+    }
+    warnings = [finding_shape(found) for found in outcome.findings if found.severity == "warning"]
+    return data({**answer, "warnings": warnings})
+
+
+@router.post("/v1/campaigns/{campaign_id}/pause")
+def pause(visit: Writer, campaign_id: Id) -> Response:
+    outcome = visit.write(lambda call: service.pause(call, known(campaign_id)))
+    if outcome.refused and outcome.blockers[0].code != "already_paused":
+        raise Refused(outcome, "pause")
+    return _campaign(visit, outcome)
+
+
+@router.post("/v1/campaigns/{campaign_id}/resume")
+def resume(visit: Writer, campaign_id: Id) -> Response:
+    return _campaign(visit, visit.step("resume", lambda call: service.resume(call, known(campaign_id))))
+
+
+@router.post("/v1/campaigns/{campaign_id}/cancel")
+def cancel(visit: Writer, campaign_id: Id) -> Response:
+    outcome = visit.step("cancel", lambda call: service.cancel(call, known(campaign_id)))
+    return _campaign(visit, outcome, in_flight=outcome.in_flight)
+
+
+@router.post("/v1/campaigns/{campaign_id}/revoke")
+def revoke(visit: Approver, campaign_id: Id) -> Response:
+    return _campaign(visit, visit.step("revoke", lambda call: service.revoke(call, known(campaign_id))))
+
+
+@router.post("/v1/campaigns/{campaign_id}/unschedule")
+def unschedule(visit: Writer, campaign_id: Id) -> Response:
+    return _campaign(visit, visit.step("unschedule", lambda call: service.unschedule(call, known(campaign_id))))
+
+
+@router.post("/v1/campaigns/{campaign_id}/schedule")
+def schedule(visit: Writer, campaign_id: Id, body: Schedule) -> Response:
+    """Give the campaign a start time and propose its launch; both or neither."""
+
+    def propose(call: Call) -> Outcome:
+        service.revise(call, known(campaign_id), start_at=body.start_at)
+        return service.start(call, campaign_id)
+
+    return _campaign(visit, visit.both("start", propose))
+
+
+@router.post("/v1/campaigns/{campaign_id}/reopen")
+def reopen(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
+    wanted = (body or Selected()).recipients
+    return _campaign(visit, visit.step("reopen", lambda call: service.reopen(call, known(campaign_id), wanted)))
+
+
+@router.post("/v1/campaigns/{campaign_id}/rerun")
+def rerun(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
+    """Reopen and start; both or neither."""
+    wanted = (body or Selected()).recipients
+    outcome = visit.both("start", lambda call: service.rerun(call, known(campaign_id), wanted))
+    return _campaign(visit, outcome)
+
+
+def _campaign(visit: Visit, outcome: Outcome, **more: object) -> Response:
+    view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
+    return data({"campaign": campaign(view, visit.door.gate.clock.now()), **more})
+
+
+def _message_cursor(cursor: str) -> tuple[str, int, int] | None:
+    if not cursor:
+        return None
+    run, _, rest = cursor.partition(".")
+    step, _, position = rest.partition(".")
+    if not (step.isdecimal() and position.isdecimal()):
+        raise Problem("invalid", "cursor: expected one that an earlier page gave")
+    return run, int(step), int(position)

@@ -1,0 +1,57 @@
+"""How LeadLex says no: `{"error": {"code", "message"}}`, and the blockers where a step was refused."""
+
+from fastapi import Response
+
+from gonogo.definition import Blocker
+from gonogo.models import Document
+from gonogo_api import contract
+from gonogo_api.dialects.leadlex.shapes import DIALECT
+from gonogo_api.problems import STATUS, Problem, Refused, json_response
+
+CODES = {
+    "malformed": "validation_error",
+    "invalid": "validation_error",
+    "unauthorized": "invalid_key",
+    "forbidden": "insufficient_permissions",
+    "not_found": "not_found",
+    "method": "method_not_allowed",
+    "conflict": "conflict",
+    "too_large": "validation_error",
+    "media_type": "validation_error",
+    "unavailable": "unavailable",
+    "internal": "internal_error",
+}
+#: Blockers that are about who asks, not about what is asked.
+ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
+#: Events whose refusals this dialect documents as 400 (seed 000); every other is a conflict with what is.
+DOCUMENTED = ("start", "approve", "dismiss", "retract", "withdraw", "request_changes")
+
+
+def render(problem: Problem, _: str) -> Response:
+    status = 400 if problem.kind == "invalid" else STATUS[problem.kind]
+    error: Document = {"code": CODES[problem.kind], "message": problem.message}
+    if problem.mistakes:
+        error["mistakes"] = [{"path": each.path, "message": each.message} for each in problem.mistakes]
+    return json_response({"error": error}, status)
+
+
+def refuse(refused: Refused, _: str) -> Response:
+    first = refused.blockers[0]
+    status, code = _answer(refused.event, first)
+    error = {"code": code, "message": first.message, "blockers": [_shown(each) for each in refused.blockers]}
+    return json_response({"error": error}, status)
+
+
+def _answer(event: str, first: Blocker) -> tuple[int, str]:
+    if first.code in ABOUT_THE_PERSON:
+        return 403, "insufficient_permissions"
+    if first.code == "seal_changed":
+        return 409, first.code
+    if event in DOCUMENTED or first.code in contract.READINESS:
+        answer = contract.start_answer(DIALECT, (first,))
+        return (answer.status, answer.code) if answer.code else (400, "validation_error")
+    return 409, first.code
+
+
+def _shown(blocker: Blocker) -> Document:
+    return {"code": blocker.code, "message": blocker.message, **blocker.figures}

@@ -1,0 +1,134 @@
+"""Tasks: the questions that reviewers answer; and the policy that asks them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from whenever import Instant
+
+from gonogo import reading, service, workspaces
+from gonogo.ballots import Ballot
+from gonogo.call import Outcome
+from gonogo.models import Document
+from gonogo.reading import TaskView
+from gonogo.seal import digest
+from gonogo_api import contract
+from gonogo_api.dialects.leadlex.shapes import (
+    DIALECT,
+    TASK_STATUS,
+    Approval,
+    Comment,
+    approvals,
+    data,
+    known,
+    paged,
+    task,
+)
+from gonogo_api.door import Approver, PolicyWriter, Reader, StrictRoute, Visit, Writer
+from gonogo_api.problems import Problem
+from gonogo_api.shapes import iso
+
+router = APIRouter(route_class=StrictRoute, tags=["tasks"])
+TaskId = Annotated[str, Path(description="Task UUID")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+@router.get("/v1/lexi/tasks")
+def list_tasks(
+    visit: Approver,
+    status: str = "pending",
+    type: str = "campaign_start",  # noqa: A002 - the parameter's name on the wire
+    campaign_id: str | None = None,
+    cursor: str = "",
+    limit: Limit = 50,
+) -> Response:
+    if status not in TASK_STATUS:
+        raise Problem("invalid", f"status: expected one of {', '.join(TASK_STATUS)}")
+    if type != "campaign_start":
+        raise Problem("invalid", "type: expected campaign_start")
+    after = _task_cursor(cursor)
+    found = visit.read(
+        lambda call: reading.tasks(
+            call, statuses=TASK_STATUS[status], campaign_id=campaign_id, after=after, limit=limit
+        )
+    )
+    now = visit.door.gate.clock.now()
+    shown = [task(view, now) for view in found]
+    last = found[-1].case if len(found) == limit else None
+    mark = f"{iso(last.asked_at)}~{last.task_id}" if last else None
+    return paged({"tasks": [each for each in shown if each["status"] == status]}, mark, "/v1/lexi/tasks")
+
+
+@router.get("/v1/lexi/tasks/{task_id}")
+def get_task(visit: Approver, task_id: TaskId) -> Response:
+    view = visit.read(lambda call: reading.task(call, known(task_id, "task")))
+    votes = [{**vote, "at": iso(vote["at"])} for vote in view.votes]
+    now = visit.door.gate.clock.now()
+    whole = {"findings": view.findings, "votes": votes, "requirement": view.case.requirement}
+    return data({"task": {**task(view, now), **whole}})
+
+
+@router.post("/v1/lexi/tasks/{task_id}/approve")
+def approve(visit: Approver, task_id: TaskId, body: Approval | None = None) -> Response:
+    said = body or Approval()
+    acknowledge = None if said.acknowledge is None else tuple(said.acknowledge)
+    ballot = Ballot("approve", said.seal, acknowledge, said.comment)
+    case = visit.step("approve", lambda call: service.approve(call, known(task_id, "task"), ballot)).case
+    answer: Document = {"task_id": case.task_id, "status": "approved", "execution_started": case.dispatch > 0}
+    if case.task_open:
+        answer |= {"status": "pending", "execution_started": False, "approvals": approvals(case)}
+    elif contract.status(DIALECT, case.state) == "scheduled":
+        answer["execution_started"] = False
+    return data(answer)
+
+
+@router.post("/v1/lexi/tasks/{task_id}/dismiss")
+def dismiss(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
+    reason = body.reason if body else None
+    case = visit.step("dismiss", lambda call: service.dismiss(call, known(task_id, "task"), reason)).case
+    return data({"task_id": case.task_id, "status": "pending" if case.task_open else "dismissed"})
+
+
+@router.post("/v1/lexi/tasks/{task_id}/request-changes")
+def request_changes(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
+    reason = body.reason if body else None
+    event = "request_changes"
+    return _task(visit, visit.step(event, lambda call: service.request_changes(call, known(task_id, "task"), reason)))
+
+
+@router.post("/v1/lexi/tasks/{task_id}/retract")
+def retract(visit: Approver, task_id: TaskId) -> Response:
+    return _task(visit, visit.step("retract", lambda call: service.retract(call, known(task_id, "task"))))
+
+
+@router.post("/v1/lexi/tasks/{task_id}/withdraw")
+def withdraw(visit: Writer, task_id: TaskId) -> Response:
+    return _task(visit, visit.step("withdraw", lambda call: service.withdraw(call, known(task_id, "task"))))
+
+
+# The policy
+
+
+@router.get("/v1/policy")
+def get_policy(visit: Reader) -> Response:
+    number, document = visit.read(workspaces.current_policy)
+    return data({"version": number, "digest": digest(document), "policy": document})
+
+
+@router.put("/v1/policy")
+def put_policy(visit: PolicyWriter, document: Annotated[dict[str, Any], Body()]) -> Response:
+    number = visit.write(lambda call: workspaces.write_policy(call, document))
+    return data({"version": number, "digest": digest(document), "policy": document})
+
+
+def _task(visit: Visit, outcome: Outcome) -> Response:
+    return data({"task": task(TaskView(outcome.case, [], []), visit.door.gate.clock.now())})
+
+
+def _task_cursor(cursor: str) -> tuple[Instant, str] | None:
+    if not cursor:
+        return None
+    moment, _, task_id = cursor.partition("~")
+    try:
+        return Instant.parse_iso(moment), task_id
+    except ValueError:
+        raise Problem("invalid", "cursor: expected one that an earlier page gave") from None

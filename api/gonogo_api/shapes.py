@@ -1,0 +1,93 @@
+"""Values that several dialects take, as Pydantic reads them."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from whenever import Instant, OffsetDateTime, PlainDateTime
+
+from gonogo.contacts import email_problem
+from gonogo.content import Content, Step, Template
+
+Text = Annotated[str, Field(max_length=500)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Long = Annotated[str, Field(max_length=500_000)]
+Contact = dict[str, Any]
+Contacts = Annotated[list[Contact], Field(max_length=1000)]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Shape(BaseModel):
+    """A body that takes the fields it names and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class LooseShape(BaseModel):
+    """A body of a foreign client, which may send more than we know."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, arbitrary_types_allowed=True)
+
+
+def read_instant(text: Any) -> Any:
+    """ISO 8601 with an offset or Z; a time without one is UTC."""
+    if not isinstance(text, str):
+        raise ValueError("expected a text in ISO 8601, such as 2026-01-15T09:00:00Z")
+    for read in (Instant.parse_iso, lambda t: OffsetDateTime.parse_iso(t).to_instant(), _utc):
+        try:
+            return read(text).round("microsecond", mode="floor")
+        except ValueError:
+            continue
+    raise ValueError("expected a time in ISO 8601, such as 2026-01-15T09:00:00Z")
+
+
+def _utc(text: str) -> Instant:
+    return PlainDateTime.parse_iso(text).assume_utc()
+
+
+def _email(text: str) -> str:
+    wrong = email_problem(text)
+    if wrong:
+        raise ValueError(wrong)
+    return text
+
+
+Moment = Annotated[Instant, BeforeValidator(read_instant)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+Channel = Literal["email", "sms", "webhook"]
+
+
+class TemplateShape(Shape):
+    subject: Text = ""
+    body: Long = ""
+    html: Long | None = None
+
+
+class StepShape(Shape):
+    delay_days: Annotated[int, Field(ge=0, le=365)]
+    template: TemplateShape
+
+
+class SenderShape(Shape):
+    email: Email
+    name: Annotated[str, Field(max_length=200)] = ""
+
+
+def content_of(first: TemplateShape | None, steps: list[StepShape]) -> Content | None:
+    """A first message and those that follow it; None where there is nothing to say."""
+    said = [] if first is None else [Step(0, _template(first))]
+    said += [Step(step.delay_days, _template(step.template)) for step in steps]
+    return Content(tuple(said)) if said else None
+
+
+def _template(shape: TemplateShape) -> Template:
+    return Template(shape.subject, shape.body, shape.html)
+
+
+def iso(moment: Instant | None) -> str | None:
+    """ISO 8601 in UTC, with Z."""
+    return moment.format_iso() if moment is not None else None
+
+
+def iso_seconds(moment: Instant | None) -> str | None:
+    """ISO 8601 in UTC, whole seconds."""
+    return moment.round("second", mode="floor").format_iso() if moment is not None else None
