@@ -117,14 +117,10 @@ LAWS: Laws[Facts] = Laws(
             "production runs only what was signed off",
             lambda world: world.state not in {"canary", "live"} or world.memory.signed_off,
         ),
-        Invariant(
-            "a new build is not signed off", lambda world: world.state != "built" or not world.memory.signed_off
-        ),
+        Invariant("a new build is not signed off", lambda world: world.state != "built" or not world.memory.signed_off),
     ),
     claims=(
-        Claim(
-            "nobody signs off their own change", lambda edge: edge.event != "sign_off" or not edge.facts.own_change
-        ),
+        Claim("nobody signs off their own change", lambda edge: edge.event != "sign_off" or not edge.facts.own_change),
         Claim(
             "nothing goes on while the checks are not green",
             lambda edge: edge.event not in {"propose", "sign_off", "roll_out"} or edge.facts.checks == "green",

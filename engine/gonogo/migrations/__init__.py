@@ -36,6 +36,18 @@ def migrate(engine: sa.Engine) -> None:
         install_guards(connection)
 
 
+def make(engine: sa.Engine) -> None:
+    """`migrate`, for a database that is ours or empty. One that holds only tables of others is left alone.
+
+    Raises `DatabaseUnusable`; a guard that is missing is not put back in silence.
+    """
+    with engine.connect() as connection:
+        found = schema(connection)
+    if found in ("empty", "older"):
+        migrate(engine)
+    ensure_usable(engine)
+
+
 def ensure_usable(engine: sa.Engine) -> None:
     """Raise `DatabaseUnusable`, in one line, unless the schema is this version's and every guard is in place."""
     with engine.connect() as connection:

@@ -1,0 +1,57 @@
+"""The commands, by subject. Every failure that can be foreseen is one line and a non-zero exit."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+from gonogo.errors import GonogoError
+from gonogo_api.commands import checking, demonstration, serving, tenants
+
+app = typer.Typer(
+    name="gonogo",
+    help="A launch gate for outbound campaigns: nothing goes out without the approval it needed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demonstration.demo)
+app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
+app.command("migrate")(serving.migrate)
+app.add_typer(tenants.workspace, name="workspace")
+app.add_typer(tenants.key, name="key")
+app.command("check")(checking.check)
+app.command("diagram")(checking.diagram)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"gonogo {version('gonogo')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    """A launch gate for outbound campaigns."""
+
+
+def run() -> None:
+    """The entry point: what was foreseen becomes one line."""
+    try:
+        app()
+    except (GonogoError, ValueError, OSError) as error:
+        _fail(str(error))
+    except DBAPIError as error:
+        _fail(f"the database can't be used: {str(error.orig).strip().splitlines()[0]}")
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True).print(f"[red]gonogo:[/red] {message}", highlight=False, soft_wrap=True)
+    sys.exit(1)

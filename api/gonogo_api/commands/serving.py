@@ -1,0 +1,79 @@
+"""Processes that stay: the server and the worker."""
+
+import signal
+import socket
+import threading
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from sqlalchemy import make_url
+
+from gonogo import database, migrations
+from gonogo_api.app import create_app, open_gate
+from gonogo_api.commands.common import DatabaseUrl, settings_for
+from gonogo_api.settings import Settings
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    database_url: DatabaseUrl = None,
+    worker: Annotated[bool, typer.Option(help="Execute launches in this process, too.")] = True,
+    migrate: Annotated[bool, typer.Option(help="Bring an older database up to date first.")] = True,
+) -> None:
+    """Serve the five APIs; SIGTERM drains."""
+    settings = settings_for(database_url)
+    with listening(host, port) as sock:  # before anything is written: a port in use changes nothing
+        ready(settings, migrated=migrate)
+        app = create_app(settings, open_gate(settings), executes=worker)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        address = f"http://{host}:{sock.getsockname()[1]}"
+        Console(stderr=True).print(f"gonogo serves {address} on {_shown(settings)}", highlight=False, soft_wrap=True)
+        server.run(sockets=[sock])
+
+
+def worker(database_url: DatabaseUrl = None) -> None:
+    """Execute launches, and nothing else, on the same database."""
+    settings = settings_for(database_url)
+    ready(settings, migrated=False)
+    gate = open_gate(settings)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    gate.start_work()
+    Console(stderr=True).print(f"gonogo executes launches of {_shown(settings)}", highlight=False, soft_wrap=True)
+    stopping.wait()
+    gate.close()
+
+
+def migrate(database_url: DatabaseUrl = None) -> None:
+    """Create the tables of this version, or bring an older database up to date."""
+    settings = settings_for(database_url)
+    engine = database.connect(settings.database_url)
+    migrations.migrate(engine)
+    engine.dispose()
+    Console().print(f"{_shown(settings)} is up to date", highlight=False, soft_wrap=True)
+
+
+def ready(settings: Settings, *, migrated: bool) -> None:
+    """Make or upgrade the database where that is wanted, and raise DatabaseUnusable where it can't be served."""
+    engine = database.connect(settings.database_url)
+    if migrated:
+        migrations.make(engine)
+    migrations.ensure_usable(engine)
+    engine.dispose()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError, in one line, for a port in use."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise OSError(f"can't listen on {host}:{port}: {error.strerror}") from None
+
+
+def _shown(settings: Settings) -> str:
+    """The database's address without its password."""
+    return make_url(settings.database_url).render_as_string(hide_password=True)

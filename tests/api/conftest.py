@@ -1,0 +1,33 @@
+"""One `gonogo serve` per database and test process; every test makes workspaces of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.server import Server
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("sqlite-server")
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("postgresql-server")
+    cluster = request.getfixturevalue("postgresql")
+    name = f"server_{folder.parent.name}_{folder.name}".replace("-", "_")
+    server = Server(cluster.create(name), folder)
+    yield server.start()
+    server.stop()
+    cluster.drop(name)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, backend: str) -> Server:
+    """A running server, on both databases in turn."""
+    found: Server = request.getfixturevalue(f"{backend}_server")
+    return found
