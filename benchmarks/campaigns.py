@@ -44,7 +44,7 @@ def opened(
     """A gate on a new database, with a workspace in it and somebody who may do everything there."""
     gate = Gate.open(url, jobs=jobs, channels=channels)
     with gate.engine.begin() as connection:
-        workspace = gate.create_workspace(connection, "Acme", by=machine(""))
+        workspace = gate.create_workspace(connection, "Acme")
         by = Actor(workspace, "key", "person", frozenset(SCOPES), is_member=True)
         gate.write_policy(connection, POLICY, by=by)
     yield gate, by

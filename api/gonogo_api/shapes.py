@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from whenever import Instant, OffsetDateTime, PlainDateTime
 
-from gonogo.contacts import email_problem
+from gonogo.addresses import email_problem
 from gonogo.content import Content, Step, Template
 
 Text = Annotated[str, Field(max_length=500)]

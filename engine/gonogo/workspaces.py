@@ -6,9 +6,9 @@ from typing import Any
 
 from gonogo import policy, seal
 from gonogo.actor import SCOPES
+from gonogo.addresses import address_key, email_problem
 from gonogo.call import Call
 from gonogo.clock import new_id
-from gonogo.contacts import address_key, email_problem
 from gonogo.errors import Invalid, Mistake
 from gonogo.models import DIALECTS, Document
 from gonogo.store import workspaces

@@ -99,15 +99,15 @@ def walk(machine: type[FlowMachine], calm: settings = CALM) -> type[FlowMachine]
 
 
 def test_a_right_keeper_passes_a_walk_that_sees_nearly_everything() -> None:
-    machine = walk(flow_machine(DEPLOY, InMemory))
-    assert len(machine.unseen()) <= 3  # of 54: which ones is a matter of chance
+    machine = walk(flow_machine(DEPLOY, InMemory), settings(CALM, max_examples=60))
+    assert len(machine.unseen()) <= 5  # of 54: which ones is a matter of chance
 
 
 def test_a_walk_through_the_campaign_takes_every_event_and_has_it_refused() -> None:
     class Campaigns(InMemory):
         flow = CAMPAIGN
 
-    machine = walk(flow_machine(CAMPAIGN, Campaigns), settings(CALM, max_examples=60))
+    machine = walk(flow_machine(CAMPAIGN, Campaigns), settings(CALM, max_examples=30))
     assert {event for _, event, to in machine.seen if to} == set(CAMPAIGN.events)
     assert {event for _, event, to in machine.seen if not to} == set(CAMPAIGN.events)
     assert {state for state, _, _ in machine.seen} == set(CAMPAIGN.states)
@@ -171,7 +171,7 @@ def test_a_keeper_is_not_asked_for_facts_that_it_cannot_arrange() -> None:
     def possible(state: str, event: str, facts: Facts) -> bool:
         return not facts.frozen and (event != "judge" or facts.errors == 0)
 
-    machine = walk(flow_machine(DEPLOY, Watching, possible=possible), settings(CALM, max_examples=40))
+    machine = walk(flow_machine(DEPLOY, Watching, possible=possible), settings(CALM, max_examples=25))
     assert not any(facts.frozen for facts in learnt)
     assert {facts.elsewhere for facts in learnt} == {0, 1}
     assert "canary" in {state for state, _, _ in machine.seen}
@@ -206,7 +206,7 @@ def test_facts_carry_what_the_moves_left_behind() -> None:
             assert facts.signed_off is (events[-1:] == ["sign_off"])
             super().learn(facts)
 
-    machine = walk(flow_machine(DEPLOY, Checking), settings(CALM, max_examples=60))
+    machine = walk(flow_machine(DEPLOY, Checking), settings(CALM, max_examples=40))
     assert ("ready", "push", "built") in machine.seen
 
 

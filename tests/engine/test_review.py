@@ -236,6 +236,15 @@ def test_ordinary_text_is_no_placeholder(fine: str) -> None:
     assert found(replace(SOUND, content=saying(fine)), "warning") == []
 
 
+@pytest.mark.parametrize("text", ["{{", "{% ", "1 A", "a", "{a", "Via a", "[first", "%%a", "*|a"])
+def test_no_text_holds_the_review_up(text: str) -> None:
+    """Every pattern takes time in proportion to the text, whatever it is."""
+    long = text * (200_000 // len(text))
+    began = process_time()
+    review(advertising(long, html=long))
+    assert process_time() - began < 2
+
+
 def test_who_was_left_out_is_a_note_for_each_reason() -> None:
     notes = review(replace(SOUND, excluded={"suppressed": 1_200, "no_consent": 1, "bounced": 0}))
     assert [(note.code, note.severity, note.message, note.count) for note in notes] == [

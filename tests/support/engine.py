@@ -82,11 +82,19 @@ class Sink:
         return [message.address for message in self.messages]
 
 
+class LosingJobs(FakeJobs):
+    """A job engine that may lose what it was given, as no real one should."""
+
+    def forget(self) -> None:
+        """Drop every job that waits."""
+        self._waiting.clear()
+
+
 class Bench:
     """One workspace on a real database. Ann asks for launches; Bob, Cid and Dora may approve them; Zoe may nothing."""
 
     def __init__(self, engine: sa.Engine, *, claim_batch: int = 4) -> None:
-        self.engine, self.clock, self.jobs, self.sink = engine, HandClock(), FakeJobs(), Sink()
+        self.engine, self.clock, self.jobs, self.sink = engine, HandClock(), LosingJobs(), Sink()
         self.monotonic = 0.0
         self.executor = Executor(
             engine,

@@ -29,7 +29,7 @@ _POSTAL_ADDRESS = re.compile(
     # Via Roma 12; Calle Mayor, 3; ul. Piękna 7
     r"|\b(?:Via|Viale|Piazza|Corso|Calle|Avenida|Plaza|Paseo|Rua|Ulica|ul\.) (?:[\w.'-]+ ){0,4}[\w.'-]+,? \d"
     # Hauptstraße 1; Am Alten Weg 5; Kerkstraat 9; Storgatan 2
-    r"|(?i:\w*(?:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|straat|laan|plein|gatan|vägen)) \d"
+    r"|(?i:stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|straat|laan|plein|gatan|vägen) \d"
 )
 
 

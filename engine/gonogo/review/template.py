@@ -8,7 +8,7 @@ from gonogo.review.findings import SAMPLES, Finding, Proposal
 
 MAX_SUBJECT = 150  #: characters; what is longer no mail program shows
 
-_LIQUID = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
+_LIQUID = re.compile(r"{{[^{}]*}}|{%[^{}]*%}")
 #: What people write where something is still to come, and marks of other systems that Liquid sends as they are.
 _PLACEHOLDER = re.compile(
     r"\b(?:TODO|FIXME|TBD)\b|(?i:lorem ipsum)|\[(?i:(?:first|last|your|company)? ?name)\]|{\w+}|%%\w+%%|\*\|\w+\|\*"
