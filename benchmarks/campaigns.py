@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gonogo.actor import SCOPES, Actor, machine
+from gonogo.actor import SCOPES, Actor
 from gonogo.content import Content, Step, Template
 from gonogo.execution.channels import Channel
 from gonogo.gate import Gate

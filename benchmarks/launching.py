@@ -83,16 +83,14 @@ def _completed(gate: Gate, by: Actor, campaign: str) -> bool:
 def bare(path: Path, *, sync: bool) -> float:
     """The mails of the first launch once more, under their names, into a new folder."""
     mails = [(mail.name, mail.read_bytes()) for mail in sorted((path / "called" / "new").iterdir())[:RECIPIENTS]]
-    target = Path(mkdtemp(dir=path))
-    for name in ("tmp", "new"):
-        (target / name).mkdir()
-    into = os.open(target / "new", os.O_RDONLY)
+    drafts, target = Path(mkdtemp(dir=path)), Path(mkdtemp(dir=path))
+    into = os.open(target, os.O_RDONLY)
 
     def work() -> None:
         for start in range(0, RECIPIENTS, BATCH):
             for name, data in mails[start : start + BATCH]:
-                _write(f"{target}/tmp/{name}", data, sync=sync)
-                os.replace(f"{target}/tmp/{name}", f"{target}/new/{name}")
+                _write(f"{drafts}/{name}", data, sync=sync)
+                os.replace(f"{drafts}/{name}", f"{target}/{name}")
             if sync:
                 os.fsync(into)
 

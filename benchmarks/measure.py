@@ -60,7 +60,9 @@ class Comparison:
         if self.target is not None:
             verdict = f"{self.target}  {'met' if self.target.met(self.ratio) else 'MISSED'}"
         spread = f"{self.ratio:5.2f} ({self.ratios[0]:.2f} to {self.ratios[-1]:.2f})"
-        return f"{self.name:<34} {ours:>9,.1f} {floor:>9,.1f} {self.unit:<5} {spread:<22} {verdict:<14} {self.floor_name}"
+        return (
+            f"{self.name:<34} {ours:>9,.1f} {floor:>9,.1f} {self.unit:<5} {spread:<22} {verdict:<14} {self.floor_name}"
+        )
 
 
 HEADING = f"{'subject':<34} {'ours':>9} {'floor':>9} {'unit':<5} {'ratio (min to max)':<22} {'target':<14} the floor is"

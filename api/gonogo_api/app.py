@@ -13,11 +13,17 @@ from gonogo import database
 from gonogo.execution.maildir import Maildir
 from gonogo.gate import Gate
 from gonogo_api.choosing import Front
-from gonogo_api.dialects import leadlex
+from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door
 from gonogo_api.settings import Settings
 
-APPS = {"leadlex": leadlex.app}
+APPS = {
+    "leadlex": leadlex.app,
+    "sonarly": sonarly.app,
+    "leadterra": leadterra.app,
+    "burki": burki.app,
+    "bavlio": bavlio.app,
+}
 
 
 def open_gate(settings: Settings) -> Gate:

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     pepper: str | None = None  #: keys the MACs of API keys; made beside an SQLite file, required otherwise
     late_start: str = "PT1H"
     executor_silence: float = 30.0  #: seconds without life after which a foreign dialect calls the executor down
+    sonarly_bound: int = Field(default=10_000, ge=1)  #: leads of a Sonarly start ("a bounded campaign")
 
     @property
     def late(self) -> TimeDelta:

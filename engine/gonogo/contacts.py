@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gonogo import seal
-from gonogo.addresses import address_key, email_problem
+from gonogo.addresses import address_key, ascii_address, email_problem
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import NotFound
@@ -100,7 +100,7 @@ def _read(contacts: Sequence[Mapping[str, Any]], channel: str, salt: bytes) -> t
 
 def _address(contact: Mapping[str, Any], channel: str) -> str:
     wanted = contact.get("phone") if channel == "sms" else contact.get("email") or contact.get("phone")
-    return str(wanted or "").strip()
+    return ascii_address(str(wanted or "").strip())
 
 
 def _problems(contact: Mapping[str, Any], channel: str) -> Iterator[str]:

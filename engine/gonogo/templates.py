@@ -31,7 +31,7 @@ from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.case_tag import CaseNode, MultiExpressionBlockNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.builtin.tags.unless_tag import UnlessNode
-from liquid.exceptions import FilterArgumentError, FilterValueError, LiquidError
+from liquid.exceptions import FilterArgumentError, FilterValueError, LiquidError, LiquidSyntaxError
 from liquid.filter import with_context
 from liquid.undefined import is_undefined
 
@@ -48,6 +48,7 @@ NONE: Names = frozenset()
 
 def parse(source: str, *, markup: bool) -> BoundTemplate:
     """The template; with `markup`, values are HTML-escaped when it is rendered. Raises LiquidError."""
+    _refuse_endless(source)
     return (_MARKUP if markup else _TEXT).from_string(source)
 
 
@@ -70,6 +71,37 @@ def names_needed(template: BoundTemplate) -> frozenset[str]:
 
 
 # How Liquid is set up.
+
+
+def _refuse_endless(source: str) -> None:
+    """Find every opening bracket's end, in one pass.
+
+    The library's lexer takes time in the square of what stands between an open bracket, or a run of blanks behind
+    one, and the end of the text: minutes, for a template that a request may bring.
+    """
+    at = 0
+    while opened := _OPEN.search(source, at):
+        end = source.find(_CLOSE[opened[0]], opened.end())
+        inside = source[opened.end() : end]
+        if end < 0 or _BLANKS.search(inside):
+            raise _syntax_error(f"expected {_CLOSE[opened[0]]!r} behind {opened[0]!r}", source, opened.start())
+        at = end + len(_CLOSE[opened[0]])
+        name = inside.strip("- \t\r\n")
+        if name in _VERBATIM:
+            closed = _VERBATIM[name].search(source, at)
+            if not closed:
+                raise _syntax_error(f"expected tag end{name}", source, opened.start())
+            at = closed.end()
+
+
+def _syntax_error(message: str, source: str, start: int) -> LiquidSyntaxError:
+    return LiquidSyntaxError(message, token=Token("illegal", source[start : start + 2], start, source))
+
+
+_OPEN = re.compile(r"{{|{%")
+_CLOSE = {"{{": "}}", "{%": "%}"}
+_BLANKS = re.compile(r"\s{100}")
+_VERBATIM = {name: re.compile(rf"{{%-?\s*end{name}\s*-?%}}") for name in ("raw", "doc")}
 
 
 class _Liquid(Environment):

@@ -253,6 +253,20 @@ def test_no_template_can_take_all_time_or_memory(body: str) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "source", ["{{" * 50_000, "{{ " * 50_000, "{{" + " " * 50_000 + "}}", "{% if " + " " * 50_000, "{% raw %}" * 10_000]
+)
+def test_no_text_holds_the_parser_up(source: str) -> None:
+    began = time.process_time()
+    assert problems(Template("s", source))
+    assert time.process_time() - began < 1
+
+
+def test_text_between_raw_and_endraw_may_be_anything() -> None:
+    body = render("{% raw %}{{ {% " + " " * 200 + "{%- endraw -%} {{ name }}", name="Ada").body
+    assert body.split() == ["{{", "{%", "Ada"]
+
+
 # Errors.
 
 
@@ -266,7 +280,9 @@ def test_a_subject_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("{{ name", "line 1: expected '}}', found end of file"),
+        ("x\n{{ name", "line 2: expected '}}' behind '{{'"),
+        ("{% if name", "line 1: expected '%}' behind '{%'"),
+        ("{% raw %}{{ name }}", "line 1: expected tag endraw"),
         ("x\n{{ }}", "line 2: expected a primitive expression, found end of expression"),
         ("x\n\n{{ name | shout }}", "line 3: unknown filter 'shout'"),
         ("{% if x %}", "expected tag endif, found end of expression"),

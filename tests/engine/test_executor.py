@@ -501,14 +501,13 @@ def test_a_worker_that_wakes_after_it_was_taken_over_does_nobody_harm(bench: Ben
 def test_a_settled_message_is_not_settled_again_by_who_lost_the_lease(bench: Bench) -> None:
     case = bench.running(4)
     bench.jobs.forget()
-    bench.claim(case, 4)
+    lease = "worker"
+    bench.claim(case, 4, lease)
     bench.clock.move(LAPSE)
     bench.tick.once()
     with bench.engine.begin() as connection:
-        late = ledger.settle(
-            connection, run_id=str(case.run_id), step=0, token="worker", now=NOW, span=(0, 3), unsent=[]
-        )
-        assert not ledger.renew_lease(connection, "worker", NOW)
+        late = ledger.settle(connection, run_id=str(case.run_id), step=0, token=lease, now=NOW, span=(0, 3), unsent=[])
+        assert not ledger.renew_lease(connection, lease, NOW)
     assert late == {"sent": 0}
     assert bench.states(case.id) == {"unknown": 4}
 
@@ -662,7 +661,11 @@ class TestALongList:
     def test_what_is_reviewed_and_sealed_is_the_audience_that_was_taken(self, bench: Bench) -> None:
         """Newcomers of a launch that has begun are no event: they are not part of what is reviewed, either."""
         bench.policy(asking())
-        case = bench.running(5)
+        asked = bench.did(service.start, bench.draft(5))
+        bench.jobs.run()
+        case = bench.did(service.approve, asked.task_id, by=bench.bob)
+        bench.jobs.forget()
+        bench.did(service.begin, case.id, case.permit_id)
         bench.claim(case, 1, sent=1)
         bench.did(service.revoke, case.id, by=bench.bob)
         taken = bench.did(service.resume, case.id)

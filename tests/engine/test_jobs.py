@@ -1,5 +1,6 @@
 """The promises of `gonogo.jobs`, kept by both implementations on both databases."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from dbos import DBOSClient, WorkflowSerializationFormat
+from dbos import DBOS, DBOSClient, WorkflowSerializationFormat
 
 import support
 from gonogo import database
@@ -20,6 +21,10 @@ from gonogo.jobs_dbos import DbosJobs, Pulse
 from gonogo.testing.fake_jobs import FakeJobs
 
 WORKER = Path(support.__path__[0]) / "job_worker.py"
+
+
+#: For what has nothing to do with the database.
+on_one_database = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
 class Bench:
@@ -159,10 +164,11 @@ def test_a_commit_that_fails_leaves_no_job(bench: Bench) -> None:
     assert bench.rest() == [("its key is still free",)]
 
 
-@pytest.mark.parametrize("argument", [1.5, None, True, b"a", ["a"], ("a",)], ids=repr)
-def test_arguments_other_than_strings_and_integers_are_refused(bench: Bench, argument: Any) -> None:
-    with pytest.raises(TypeError, match="strings and integers"):
-        bench.enqueue("a", argument)
+def test_arguments_other_than_strings_and_integers_are_refused(bench: Bench) -> None:
+    wrong: list[Any] = [1.5, None, True, b"a", ["a"], ("a",)]
+    for argument in wrong:
+        with pytest.raises(TypeError, match="strings and integers"):
+            bench.enqueue("a", argument)
 
 
 def test_a_job_without_a_key_or_for_an_unknown_queue_is_refused(bench: Bench) -> None:
@@ -225,12 +231,42 @@ def _rows(engine: sa.Engine, key: str) -> list[dict[str, Any]]:
         ]
 
 
+@on_one_database
 def test_a_process_runs_dbos_once(dbos: DbosJobs, engine: sa.Engine) -> None:
     dbos.start()
     with pytest.raises(GonogoError, match="already runs DBOS"):
         DbosJobs(engine).start()
 
 
+@on_one_database
+def test_a_start_that_failed_can_be_tried_again(dbos: DbosJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(DBOS, "launch", _no_room)
+        with pytest.raises(RuntimeError, match="no room"):
+            dbos.start()
+    dbos.stop()
+    dbos.start()
+
+
+def _no_room() -> None:
+    raise RuntimeError("no room")
+
+
+def test_a_process_shows_life_from_the_start(dbos: DbosJobs, engine: sa.Engine) -> None:
+    dbos.start()
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM gonogo_executor")) == 1
+
+
+@on_one_database
+def test_dbos_speaks_through_the_hosts_logging_only(dbos: DbosJobs) -> None:
+    dbos.start()
+    logger = logging.getLogger("dbos")
+    assert (logger.propagate, logger.level) == (True, logging.WARNING)
+    assert [type(handler) for handler in logger.handlers] == [logging.NullHandler]
+
+
+@on_one_database
 def test_a_handler_is_registered_once_and_before_the_start(dbos: DbosJobs) -> None:
     dbos.handle("note", print)
     with pytest.raises(GonogoError, match="'note'"):
@@ -240,6 +276,7 @@ def test_a_handler_is_registered_once_and_before_the_start(dbos: DbosJobs) -> No
         dbos.handle("late", print)
 
 
+@on_one_database
 def test_jobs_stopped_can_be_started_again(dbos: DbosJobs, engine: sa.Engine) -> None:
     ran: SimpleQueue[str] = SimpleQueue()
     dbos.handle("note", ran.put)
@@ -254,9 +291,10 @@ def test_jobs_stopped_can_be_started_again(dbos: DbosJobs, engine: sa.Engine) ->
 def test_a_stop_waits_for_the_jobs_that_run(dbos: DbosJobs, engine: sa.Engine) -> None:
     began, go = threading.Event(), threading.Event()
 
-    def work() -> None:
+    def work() -> object:
         began.set()
         go.wait()
+        return go  # can't be stored, and is nobody's business
 
     dbos.handle("work", work)
     dbos.start()
@@ -278,6 +316,15 @@ def orphan(engine: sa.Engine, dbos: DbosJobs) -> Callable[[], str]:
         claim = f"UPDATE {schema}workflow_status SET status = 'PENDING', executor_id = 'other'"  # noqa: S608
         connection.execute(sa.text(claim))
     return lambda: str(_rows(engine, "a")[0]["status"])
+
+
+def test_a_key_used_again_leaves_the_running_job_alone(
+    engine: sa.Engine, dbos: DbosJobs, orphan: Callable[[], str]
+) -> None:
+    with engine.begin() as connection:
+        dbos.enqueue(connection, "note", "a", "again")
+    assert orphan() == "PENDING"
+    assert _rows(engine, "a")[1]["inputs"] == '{"namedArgs":{},"positionalArgs":[]}'
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from gonogo.content import Content, Step, Template
 from gonogo.execution.channels import SENT, Message, Receipt
 from gonogo.execution.executor import Executor
 from gonogo.models import Base, Document
+from gonogo.service import Draft
 from gonogo.store import cases, ledger
 from gonogo.store.cases import Case
 from gonogo.testing.fake_jobs import FakeJobs
@@ -107,16 +108,20 @@ class Bench:
         self.tick = Tick(engine, self.jobs, self.clock, late_start=HOUR)
         with self.call(machine("")) as call:
             self.workspace = workspaces.create(call, "Acme")
-        self.ann = self.person("ann", "campaigns:read", "campaigns:write", "campaigns:execute")
-        self.bob, self.cid, self.dora = (self.person(name, "lexi") for name in ("bob", "cid", "dora"))
-        self.zoe = self.person("zoe")
+        with self.call(machine(self.workspace)) as call:
+            self.ann = self._join(call, "ann", "campaigns:read", "campaigns:write", "campaigns:execute")
+            self.bob, self.cid, self.dora = (self._join(call, name, "lexi") for name in ("bob", "cid", "dora"))
+            self.zoe = self._join(call, "zoe")
 
     # Who knocks
 
     def person(self, name: str, *scopes: str) -> Actor:
         """A member, with the key that the member uses."""
         with self.call(machine(self.workspace)) as call:
-            member = workspaces.add_member(call, f"{name}@acme.example", name=name, scopes=scopes)
+            return self._join(call, name, *scopes)
+
+    def _join(self, call: Call, name: str, *scopes: str) -> Actor:
+        member = workspaces.add_member(call, f"{name}@acme.example", name=name, scopes=scopes)
         return Actor(self.workspace, f"key-{name}", member, frozenset(scopes), is_member=True)
 
     def robot(self, *scopes: str) -> Actor:
@@ -152,7 +157,7 @@ class Bench:
         """A campaign that is ready to start."""
         draft = {"name": "Spring", "content": HELLO, **values}
         with self.call() as call:
-            campaign = service.create(call, **draft).case.id
+            campaign = service.create(call, Draft(**draft)).case.id
             if recipients:
                 service.add_contacts(call, campaign, people(recipients))
         return campaign

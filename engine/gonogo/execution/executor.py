@@ -56,6 +56,7 @@ class Segment:
     content: Content
     compiled: Compiled
     sender: Document
+    supplied: Document  # variables that every message is given
     deadline: float  # on the monotonic clock: after it nothing may be sent under this lease
     batches: int = 0
     trouble: str | None = None  # why the channel can't carry anything now
@@ -121,8 +122,8 @@ class Executor:
         if case.channel not in self.channels:
             raise LookupError(f"no channel for {case.channel} is set up")
         run_id = str(case.run_id)
-        content_id, sender_id = cases.pinned(call.connection, run_id)
-        versions = workspaces.versions(call.connection, [content_id, sender_id])
+        content_id, sender_id, settings_id = cases.pinned(call.connection, run_id)
+        versions = workspaces.versions(call.connection, [content_id, sender_id, settings_id])
         content = Content.from_document(versions[content_id].body)
         return Segment(
             workspace=case.workspace,
@@ -136,6 +137,7 @@ class Executor:
             content=content,
             compiled=compile_content(content, case.run_start_at or case.opened_at or call.now),
             sender=versions[sender_id].body,
+            supplied=_supplied(versions[sender_id].body, versions[settings_id].body),
             deadline=self.monotonic() + LEASE.total("seconds"),
         )
 
@@ -234,7 +236,7 @@ class Executor:
         return receipt.state, receipt.reason
 
     def _message(self, held: Segment, each: Claimed, said: Document) -> Message:
-        rendered = held.compiled.render(held.step, said["variables"])
+        rendered = held.compiled.render(held.step, {**said["variables"], **held.supplied})
         return Message(
             message_id=message_id(held.run_id, held.step, each.position),
             sender_email=held.sender["email"],
@@ -245,6 +247,12 @@ class Executor:
             html=rendered.html,
             date=self.clock.now(),
         )
+
+
+def _supplied(sender: Document, settings: Document) -> Document:
+    """What `gonogo.review.supplied` promises: a way to unsubscribe, and the postal address where one is set."""
+    given = {"unsubscribe_url": f"mailto:{sender['email']}?subject=unsubscribe"}
+    return given | {"postal_address": settings["postal_address"]} if settings.get("postal_address") else given
 
 
 def message_id(run_id: str, step: int, position: int) -> str:

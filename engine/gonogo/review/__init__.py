@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     marketing.postal_address,
     template.subject,
     template.placeholders,
+    timing.limits,
     audience.exclusions,
 )
 

@@ -291,12 +291,11 @@ def add_run(connection: sa.Connection, row: Document) -> None:
     connection.execute(_RUN, row)
 
 
-def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str]:
-    """The versions of content and sender that a run pins."""
-    content_id, sender_id = connection.execute(
-        sa.select(run.c.content_id, run.c.sender_id).where(run.c.id == run_id)
-    ).one()
-    return content_id, sender_id
+def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str, str]:
+    """The versions of content, sender and settings that a run pins."""
+    wanted = sa.select(run.c.content_id, run.c.sender_id, run.c.settings_id).where(run.c.id == run_id)
+    content_id, sender_id, settings_id = connection.execute(wanted).one()
+    return content_id, sender_id, settings_id
 
 
 def findings_of(connection: sa.Connection, run_id: str | None) -> str | None:

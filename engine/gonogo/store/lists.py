@@ -88,6 +88,22 @@ def excluded(connection: sa.Connection, list_id: str) -> dict[str, int]:
     return {reason: count for reason, count in connection.execute(wanted)}
 
 
+def size(connection: sa.Connection, list_id: str) -> int:
+    """How many contacts of a list are not left out."""
+    return int(connection.execute(sa.select(contacts.c.size).where(contacts.c.id == list_id)).scalar_one())
+
+
+def left_out(connection: sa.Connection, list_id: str, limit: int) -> list[sa.Row[Any]]:
+    """The first contacts of a list that are left out: their position and why. Index: on (list_id, position)."""
+    wanted = (
+        sa.select(contact.c.position, contact.c.excluded)
+        .where(contact.c.list_id == list_id, contact.c.excluded.is_not(None))
+        .order_by(contact.c.position)
+        .limit(limit)
+    )
+    return list(connection.execute(wanted))
+
+
 # The audience of the next run
 
 

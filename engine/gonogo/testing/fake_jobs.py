@@ -84,7 +84,6 @@ class FakeJobs:
         self._open[connection] = _Uncommitted()
         event.listen(connection, "begin", self._forget)
         event.listen(connection, "commit", self._commit)
-        event.listen(connection, "rollback", self._forget)
         event.listen(connection, "rollback_savepoint", self._rollback_savepoint)
         if not event.contains(connection.engine, "handle_error", self._failed):
             event.listen(connection.engine, "handle_error", self._failed)

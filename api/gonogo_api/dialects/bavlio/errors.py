@@ -1,0 +1,69 @@
+"""How Bavlio says no: `{"detail": "CODE", "message"}`, and 422 in a shape of its own."""
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+
+from gonogo.definition import Blocker
+from gonogo.errors import Invalid
+from gonogo_api import contract, problems
+from gonogo_api.dialects.bavlio.shapes import DIALECT
+from gonogo_api.problems import STATUS, Kind, Problem, Refused, invalid_request, json_response
+
+CODES: dict[Kind, str] = {
+    "unauthorized": "INVALID_API_KEY",
+    "forbidden": "INSUFFICIENT_PERMISSIONS",
+    "method": "METHOD_NOT_ALLOWED",
+    "conflict": "CONFLICT",
+    "too_large": "PAYLOAD_TOO_LARGE",
+    "media_type": "UNSUPPORTED_MEDIA_TYPE",
+    "unavailable": "SERVICE_UNAVAILABLE",
+    "internal": "INTERNAL_ERROR",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error in Bavlio's shapes; a request that was wrong is told with its path."""
+    problems.install(app, render, refuse)
+
+    @app.exception_handler(RequestValidationError)
+    def on_validation(request: Request, error: RequestValidationError) -> Response:
+        return _wrong(invalid_request(error), request.url.path)
+
+    @app.exception_handler(Invalid)
+    def on_invalid(request: Request, error: Invalid) -> Response:
+        return _wrong(Problem("invalid", str(error), mistakes=error.mistakes), request.url.path)
+
+    @app.exception_handler(Problem)
+    def on_problem(request: Request, error: Problem) -> Response:
+        if error.kind in ("malformed", "invalid"):
+            return _wrong(error, request.url.path)
+        response = render(error, request.scope["request_id"])
+        response.headers.update(error.headers)
+        return response
+
+
+def render(problem: Problem, _: str) -> Response:
+    code = CODES.get(problem.kind) or f"{problem.what}_not_found".removeprefix("path_").upper()
+    return _error(STATUS[problem.kind], code, problem.message)
+
+
+def refuse(refused: Refused, _: str) -> Response:
+    answer = _answer(refused.event, refused.blockers)
+    return _error(answer.status, answer.code, answer.message)
+
+
+def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
+    if event == "start" or blockers[0].code in contract.READINESS:
+        return contract.start_answer(DIALECT, blockers)
+    return contract.Answer(409, blockers[0].code.upper(), blockers[0].message)
+
+
+def _wrong(problem: Problem, path: str) -> Response:
+    found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
+    details = [{"loc": place, "msg": message, "type": problem.kind} for place, message in found]
+    body = {"error": "Request Validation Error", "details": details, "path": path, "message": problem.message}
+    return json_response(body, 422)
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return json_response({"detail": code, "message": message}, status)

@@ -1,0 +1,272 @@
+"""What Bavlio takes and what it shows."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import AfterValidator, Field, model_validator
+from whenever import Instant
+
+from gonogo import parts, reading
+from gonogo.actor import Actor
+from gonogo.call import Call
+from gonogo.content import Content, Step, Template
+from gonogo.errors import Invalid
+from gonogo.models import Document
+from gonogo.parts import Rows
+from gonogo.reading import CampaignView
+from gonogo.review import Finding
+from gonogo.store import cases
+from gonogo_api import contract
+from gonogo_api.shapes import Contact, Long, LooseShape, Moment, Name, Text, iso
+
+DIALECT = "bavlio"
+DATASET, TEMPLATE = "dataset", "template"
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEIGHTS = 100  #: what the weights of a step's variants add up to
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise ValueError("expected a UUID") from None
+
+
+Id = Annotated[uuid.UUID, Path(description="A UUID")]
+Uuid = Annotated[str, Field(max_length=45), AfterValidator(_uuid)]
+Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class NewDataset(LooseShape):
+    name: Name
+
+
+class NewRows(LooseShape):
+    rows: Annotated[list[Contact], Field(max_length=1000)]
+
+
+class NewTemplate(LooseShape):
+    name: Name
+    subject: Text = ""
+    body: Long
+
+
+class Variant(LooseShape):
+    label: Text = "A"
+    weight: Annotated[int, Field(ge=0, le=WEIGHTS)] = WEIGHTS
+    type: Literal["TEMPLATE"] = "TEMPLATE"
+    template_id: Uuid | None = None
+    sender_profile_id: Uuid | None = None
+
+
+class StepConfig(LooseShape):
+    """One message. Its text is its first variant's template, else `message_template`."""
+
+    step: Annotated[int, Field(ge=1, le=100)] | None = None
+    delay_days: Annotated[int, Field(ge=0, le=365)] = 0
+    channel: Literal["email"] = "email"
+    variants: Annotated[list[Variant], Field(default_factory=list, max_length=26)]
+    ai_personalization_enabled: bool = False
+    track_clicks: bool = False
+    action_type: Text | None = None
+    message_template: Long | None = None
+
+    @model_validator(mode="after")
+    def _sayable(self) -> "StepConfig":
+        if self.variants and sum(variant.weight for variant in self.variants) != WEIGHTS:
+            raise ValueError(f"the weights of the variants must add up to {WEIGHTS}")
+        if self.message_template is None and self.template_id is None:
+            raise ValueError("expected message_template, or a variant with a template_id")
+        return self
+
+    @property
+    def template_id(self) -> str | None:
+        return self.variants[0].template_id if self.variants else None
+
+
+class CampaignEdit(LooseShape):
+    """What may be said of a campaign; only what is given changes."""
+
+    name: Name | None = None
+    type: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    description: Annotated[str, Field(max_length=5000)] | None = None
+    dataset_id: Uuid | None = None
+    launch_type: Literal["immediate", "scheduled"] | None = None
+    start_date: Moment | None = None
+    daily_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    min_interval_seconds: Annotated[int, Field(ge=60, le=3600)] | None = None
+    sending_window_start: Hour | None = None
+    sending_window_end: Hour | None = None
+    send_days: list[Day] | None = None
+    timezone: Annotated[str, Field(max_length=64)] | None = None
+    steps_config: Annotated[list[StepConfig], Field(min_length=1, max_length=10)] | None = None
+    alias_ids: Annotated[list[Text], Field(max_length=100)] | None = None
+    connected_account_id: Uuid | None = None
+    system_prompt: Annotated[str, Field(max_length=50_000)] | None = None
+    unreviewed_launch_policy: Literal["hold", "cancel", "launch_default"] | None = None
+
+    @model_validator(mode="after")
+    def _not_emptied(self) -> "CampaignEdit":
+        emptied = [name for name in sorted(self.model_fields_set - set(NULLABLE)) if getattr(self, name) is None]
+        if emptied:
+            raise ValueError(f"null is not allowed for {', '.join(emptied)}")
+        return self
+
+
+class NewCampaign(CampaignEdit):
+    name: Name
+
+
+#: What may be given as null.
+NULLABLE = (
+    "description",
+    "start_date",
+    "sending_window_start",
+    "sending_window_end",
+    "connected_account_id",
+    "system_prompt",
+)
+#: What only Bavlio has: kept, and shown as it was given. Nothing in it loosens the policy.
+OWN: Document = {
+    "type": "email",
+    "description": None,
+    "dataset_id": None,
+    "launch_type": "immediate",
+    "steps_config": [],
+    "alias_ids": [],
+    "connected_account_id": None,
+    "system_prompt": None,
+    "unreviewed_launch_policy": "hold",
+}
+#: What holds where nothing was said: the widest that Bavlio offers, and no interval.
+SETTINGS: Document = {"timezone": "UTC", "daily_limit": 10_000, "min_interval_seconds": 0, "send_days": DAYS}
+
+
+def user_of(actor: Actor) -> str:
+    """The UUID of whoever makes a campaign: a member's own, else one that always stands for the same key."""
+    return actor.person if actor.is_member else str(uuid.uuid5(uuid.UUID(actor.workspace), actor.person))
+
+
+# What is shown
+
+
+def campaign(view: CampaignView, now: Instant) -> Document:
+    case, settings = view.case, {**SETTINGS, **view.settings}
+    status = contract.status(DIALECT, reading.status_of(case, now))
+    total = case.recipients if case.run_open and case.recipients is not None else case.contacts
+    window = settings.get("send_window") or {"start": None, "end": None}
+    return {
+        **case.extra,
+        "campaign_id": case.wire_id,
+        "name": case.name,
+        "status": status,
+        "launch_type": "scheduled" if case.start_at else case.extra["launch_type"],
+        **{name: settings[name] for name in SETTINGS},
+        "sending_window_start": window["start"],
+        "sending_window_end": window["end"],
+        "start_date": iso(case.start_at or case.run_start_at),
+        "total_leads": total,
+        "processed_leads": min(case.settled, case.recipients or 0),
+        "launch_job_id": case.run_id,
+        "launch_requested_at": iso(case.opened_at),
+        "launch_error": case.launch_error or ("cancelled" if status == "failed" else None),
+        "paused_reason": case.paused_reason,
+        "playground_discovery_dismissed_at": None,
+        "created_at": iso(case.created_at),
+        "updated_at": iso(case.updated_at),
+    }
+
+
+def launched(rows: Rows, launchable: int, steps: list[Document], findings: Sequence[Finding]) -> Document:
+    """Summary and warnings of a launch, or of one that is only looked at. Rows are counted from 0."""
+    skipped = [_warning(each.row, each.reason, f"The row is left out: {each.reason}.") for each in rows.named]
+    other = [*_ignored(steps), *(_warning(None, each.code, each.message) for each in findings)]
+    summary = {
+        "total_rows": rows.total,
+        "launchable_rows": launchable,
+        "warning_count": rows.left_out + len(other),
+    }
+    return {"summary": summary, "warnings": skipped + other}
+
+
+def _ignored(steps: list[Document]) -> Iterator[Document]:
+    """What a step asks for and does not get."""
+    if any(step["ai_personalization_enabled"] for step in steps):
+        yield _warning(None, "ai_personalization_ignored", "No text is generated: every row gets the template's.")
+    if any(len(step["variants"]) > 1 for step in steps):
+        yield _warning(None, "variants_ignored", "Every row gets the first variant.")
+
+
+def _warning(row: int | None, code: str, message: str) -> Document:
+    return {"row": row, "code": code, "message": message}
+
+
+# What is said of a campaign, in the service's words
+
+
+def changes_of(call: Call, body: CampaignEdit, view: CampaignView | None) -> Document:
+    """Raises NotFound for a data set or a template, and Invalid."""
+    given = body.model_fields_set
+    extra = dict(view.case.extra) if view else {**OWN, "user_id": user_of(call.by)}
+    extra |= body.model_dump(include=set(OWN), exclude_unset=True)
+    changes: Document = {"name": body.name} if body.name is not None else {}
+    if body.steps_config:
+        steps = _in_order(body.steps_config)
+        extra["steps_config"] = [step.model_dump() for step in steps]
+        changes["content"] = Content(tuple(Step(step.delay_days, _text(call, step)) for step in steps))
+    if body.dataset_id is not None:
+        changes["list_id"] = parts.find(call, DATASET, body.dataset_id).list_id
+    if given & {"launch_type", "start_date"}:
+        changes["start_at"] = _start(body, view)
+        extra["launch_type"] = "scheduled" if changes["start_at"] else "immediate"
+    changes["settings"] = _settings(body, view.settings if view else SETTINGS)
+    return {**changes, "extra": extra}
+
+
+def _in_order(steps: list[StepConfig]) -> list[StepConfig]:
+    """Every step has a number: its own, else its place."""
+    numbered = [step.model_copy(update={"step": step.step or at}) for at, step in enumerate(steps, 1)]
+    if len({step.step for step in numbered}) != len(numbered):
+        raise Invalid.at("steps_config", "expected every step to have a number of its own")
+    return sorted(numbered, key=lambda step: step.step or 0)
+
+
+def _text(call: Call, step: StepConfig) -> Template:
+    if step.template_id is None:
+        return Template("", step.message_template or "")
+    content = parts.find(call, TEMPLATE, step.template_id).content
+    if content is None:
+        raise TypeError(f"the template {step.template_id} says nothing")
+    return content.steps[0].template
+
+
+def _start(body: CampaignEdit, view: CampaignView | None) -> Instant | None:
+    """When to start. A date and a wish to start at once contradict each other: nothing is sent by mistake."""
+    start_at = body.start_date
+    if "start_date" not in body.model_fields_set and view is not None:
+        start_at = view.case.start_at if body.launch_type == "scheduled" else None
+    if body.launch_type == "scheduled" and start_at is None:
+        raise Invalid.at("start_date", "expected a time for a scheduled launch")
+    if body.launch_type == "immediate" and start_at is not None:
+        raise Invalid.at("launch_type", "expected scheduled, because a start_date is given")
+    return start_at
+
+
+def _settings(body: CampaignEdit, old: Document) -> Document:
+    settings = {**old, **body.model_dump(include=set(SETTINGS), exclude_unset=True)}
+    hours: dict[str, Any] = dict(settings.pop("send_window", None) or {})
+    for name, field in (("start", "sending_window_start"), ("end", "sending_window_end")):
+        if field in body.model_fields_set:
+            hours[name] = getattr(body, field)
+    start, end = hours.get("start"), hours.get("end")
+    if (start is None) != (end is None):
+        raise Invalid.at("sending_window_start", "expected both ends of the window, or neither")
+    return settings if start is None else {**settings, "send_window": {"start": start, "end": end}}
+
+
+def found(call: Call, campaign_id: uuid.UUID) -> str:
+    """The engine's id of a campaign. Raises NotFound."""
+    return cases.find(call.connection, call.by.workspace, DIALECT, str(campaign_id))

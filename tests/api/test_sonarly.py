@@ -1,0 +1,230 @@
+"""Sonarly, as its clients see it (seed 001)."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from whenever import Instant
+
+from support.driver_sonarly import HEX24, MESSAGE, Sonarly, check_campaign, data_of, error_of
+from support.drivers import ASKING, PEOPLE, running
+from support.server import Client, Server
+
+NOBODY = "0" * 24
+
+
+@pytest.fixture
+def sonarly(server: Server) -> Sonarly:
+    return Sonarly(server)
+
+
+def codes(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, error_of(answer)["code"]
+
+
+# What it shows
+
+
+def test_a_start_says_all_that_the_original_says(sonarly: Sonarly) -> None:
+    wire_id = sonarly.campaign()
+
+    answer = sonarly.start(wire_id)
+
+    assert answer.status_code == 200
+    data = data_of(answer)
+    assert list(data) == ["campaign", "triggered", "instancesCreated"]
+    assert (data["triggered"], data["instancesCreated"]) == (True, len(PEOPLE))
+    assert HEX24.fullmatch(data["campaign"]["id"])
+    assert data["campaign"]["status"] == "active"
+    assert Instant.parse_iso(data["campaign"]["startedAt"]) >= Instant.parse_iso(data["campaign"]["createdAt"])
+
+
+def test_a_new_campaign_is_null_only_where_nothing_is_known_yet(sonarly: Sonarly) -> None:
+    answer = sonarly.client.post(sonarly.root, {"name": "Avery Stone", "message": MESSAGE})
+
+    assert answer.status_code == 201
+    campaign = data_of(answer)["campaign"]
+    check_campaign(campaign)
+    nullable = {"description", "outreachLanguage", "startedAt", "rateLimitedUntil"}
+    assert {name for name, value in campaign.items() if value is None} == nullable
+
+
+def test_what_only_sonarly_knows_is_shown_as_it_was_given(sonarly: Sonarly) -> None:
+    own = {
+        "description": "To those who asked",
+        "includeConversationHistory": True,
+        "autoCancelOnMessageReceived": True,
+        "outreachLanguage": "en",
+    }
+    body = {"name": "Avery Stone", "message": MESSAGE, "somethingNewer": 1, **own}
+    made = data_of(sonarly.client.post(sonarly.root, body))["campaign"]
+    found = data_of(sonarly.client.get(f"{sonarly.root}/{made['id']}"))["campaign"]
+    assert found == made
+    assert own.items() <= made.items()
+
+
+def test_a_launch_that_awaits_approval_has_triggered_nothing(sonarly: Sonarly) -> None:
+    sonarly.tenant.policy(ASKING)
+    data = data_of(sonarly.start(sonarly.campaign()))
+    assert (data["triggered"], data["instancesCreated"]) == (False, 0)
+    assert (data["campaign"]["status"], data["campaign"]["startedAt"]) == ("draft", None)
+
+
+def test_a_second_start_is_a_conflict_and_says_what_stands_in_the_way(sonarly: Sonarly) -> None:
+    wire_id = running(sonarly)
+    answer = sonarly.start(wire_id)
+    assert codes(answer) == (409, "CONFLICT")
+    assert error_of(answer)["details"] == "already_active: Campaign is already active"
+
+
+def test_leads_are_taken_row_by_row(sonarly: Sonarly) -> None:
+    wire_id = sonarly.campaign(recipients=False)
+    leads = [*PEOPLE, {"email": "nowhere"}, PEOPLE[0]]
+    data = data_of(sonarly.client.post(f"{sonarly.root}/{wire_id}/leads", {"leads": leads}))
+    assert (data["added"], data["updated"], [row["row"] for row in data["rejected"]]) == (2, 0, [2])
+    assert data["campaign"]["selectedLeadCount"] == 2
+
+
+def test_a_campaign_is_paused_resumed_and_cancelled(sonarly: Sonarly) -> None:
+    wire_id = running(sonarly)
+    shown = []
+    for verb in ("pause", "resume", "cancel"):
+        answer = sonarly.client.post(f"{sonarly.root}/{wire_id}/{verb}")
+        check_campaign(data_of(answer)["campaign"])
+        shown.append(data_of(answer)["campaign"]["status"])
+    assert shown == ["paused", "active", "cancelled"]
+    for verb in ("pause", "resume", "cancel"):
+        assert codes(sonarly.client.post(f"{sonarly.root}/{wire_id}/{verb}")) == (409, "CONFLICT")
+
+
+def test_campaigns_are_listed_page_by_page(sonarly: Sonarly) -> None:
+    made = [sonarly.campaign(recipients=False) for _ in range(3)]
+    first = data_of(sonarly.client.get(f"{sonarly.root}?limit=2"))
+    rest = data_of(sonarly.client.get(f"{sonarly.root}?limit=2&cursor={first['nextCursor']}"))
+    assert [campaign["id"] for campaign in (*first["campaigns"], *rest["campaigns"])] == made
+    assert rest["nextCursor"] is None
+
+
+# How it says no
+
+
+def test_a_bad_key_is_told_so_in_sonarlys_words(sonarly: Sonarly) -> None:
+    path = f"{sonarly.root}/{sonarly.campaign()}/start"
+    for key in (None, "sk_live_unknown_key", sonarly.client.key + "x" if sonarly.client.key else None):
+        assert codes(Client(sonarly.client.base, key).post(path)) == (401, "UNAUTHORIZED")
+
+
+def test_a_start_needs_the_permission_to_execute(sonarly: Sonarly) -> None:
+    path = f"{sonarly.root}/{sonarly.campaign()}/start"
+    answer = sonarly.tenant.client("campaigns:read", "campaigns:write").post(path)
+    assert codes(answer) == (403, "FORBIDDEN")
+    assert error_of(answer)["details"] == "campaigns:execute"
+    assert sonarly.tenant.client("campaigns:execute").post(path).status_code == 200
+
+
+def test_another_account_group_is_forbidden_whether_or_not_it_exists(server: Server, sonarly: Sonarly) -> None:
+    other = Sonarly(server)
+    wire_id = other.campaign()
+    answers = [
+        sonarly.client.post(f"/v1/accounts/{group}/campaigns/{wire_id}/start")
+        for group in (other.tenant.account_group(), NOBODY)
+    ]
+    assert [codes(answer) for answer in answers] == [(403, "FORBIDDEN")] * 2
+    assert error_of(answers[0]) == error_of(answers[1])
+    assert other.state(wire_id) == "draft"
+
+
+def test_another_workspaces_campaign_is_not_found(server: Server, sonarly: Sonarly) -> None:
+    foreign = Sonarly(server).campaign()
+    assert codes(sonarly.start(foreign)) == (404, "NOT_FOUND")
+    assert codes(sonarly.start(NOBODY)) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("wire_id", ["42", "x" * 24, "0" * 23, "0" * 25, "%00", "3c90c3cc-0d44-4b50-8888-8dd25736052a"])
+def test_a_malformed_id_is_a_validation_error(sonarly: Sonarly, wire_id: str) -> None:
+    assert codes(sonarly.start(wire_id)) == (400, "VALIDATION_ERROR")
+    path = f"/v1/accounts/{wire_id}/campaigns/{NOBODY}/start"
+    assert codes(sonarly.client.post(path)) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1", b'{"name": "a", "name": "b"}', b'{"name": NaN}', b'{"name": "\\ud800"}'])
+def test_what_is_not_sound_json_is_a_validation_error(sonarly: Sonarly, body: bytes) -> None:
+    answer = raw(sonarly, body)
+    assert codes(answer) == (400, "VALIDATION_ERROR")
+
+
+def test_well_formed_but_wrong_is_unprocessable_and_says_where(sonarly: Sonarly) -> None:
+    answer = sonarly.client.post(sonarly.root, {"name": "", "outreachLanguage": 7})
+    assert codes(answer) == (422, "VALIDATION_ERROR")
+    assert "outreachLanguage" in error_of(answer)["details"]
+
+
+def test_a_body_over_the_limit_is_refused_in_shape(sonarly: Sonarly) -> None:
+    answer = raw(sonarly, b'{"name": "' + b"x" * 1_100_000 + b'"}')
+    assert codes(answer) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_unknown_paths_and_methods_are_refused_in_shape(sonarly: Sonarly) -> None:
+    assert codes(sonarly.client.get("/v1/nothing")) == (404, "NOT_FOUND")
+    answer = sonarly.client.delete(f"{sonarly.root}/{NOBODY}/start")
+    assert codes(answer) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["Allow"] == "POST"
+
+
+def test_a_start_may_carry_any_body_or_none(sonarly: Sonarly) -> None:
+    url = f"{sonarly.client.base}{sonarly.root}/{sonarly.campaign()}/start/"
+    headers = {"Authorization": f"Bearer {sonarly.client.key}", "Content-Type": "application/json"}
+    assert requests.post(url, data=b"", headers=headers, timeout=30, allow_redirects=False).status_code == 200
+
+
+def test_a_campaign_over_the_bound_is_not_started(bounded: Sonarly) -> None:
+    wire_id = bounded.campaign()
+    data_of(bounded.client.post(f"{bounded.root}/{wire_id}/leads", {"leads": [{"email": "p9@example.com"}]}))
+
+    answer = bounded.start(wire_id)
+
+    assert codes(answer) == (422, "VALIDATION_ERROR")
+    assert error_of(answer)["message"] == "A campaign of 3 leads is over the bound of 2"
+    assert bounded.state(wire_id) == "draft"
+    assert bounded.start(bounded.campaign()).status_code == 200
+
+
+def test_a_start_without_an_executor_is_an_upstream_error_and_writes_nothing(idle: Sonarly) -> None:
+    wire_id = idle.campaign()
+
+    answer = idle.start(wire_id)
+
+    assert codes(answer) == (502, "UPSTREAM_ERROR")
+    assert idle.state(wire_id) == "draft"
+    assert codes(Client(idle.client.base).post(f"{idle.root}/{wire_id}/start")) == (401, "UNAUTHORIZED")
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sonarly]:
+    """A server whose bound is two leads."""
+    yield from serving(tmp_path_factory.mktemp("bounded"), extra={"GONOGO_SONARLY_BOUND": "2"})
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sonarly]:
+    """A server that executes nothing, on a database where nobody ever has."""
+    yield from serving(tmp_path_factory.mktemp("idle"), arguments=("--no-worker",))
+
+
+def serving(folder: Path, **more: Any) -> Iterator[Sonarly]:
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, **more).start()
+    deadline = time.monotonic() + 30
+    if "--no-worker" not in server.arguments:
+        while requests.get(f"{server.base}/readyz", timeout=5).status_code != 200:
+            assert time.monotonic() < deadline, server.log
+            time.sleep(0.05)
+    yield Sonarly(server)
+    server.stop()
+
+
+def raw(sonarly: Sonarly, body: bytes) -> requests.Response:
+    headers = {"Authorization": f"Bearer {sonarly.client.key}", "Content-Type": "application/json"}
+    return requests.post(sonarly.client.base + sonarly.root, data=body, headers=headers, timeout=30)
