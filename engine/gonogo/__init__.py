@@ -28,6 +28,7 @@ The gate itself stands on a database, SQLite or PostgreSQL, and joins the transa
 >>> gate.close()
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:  # what needs a database is loaded when it is asked for
     from gonogo.gate import Gate
     from gonogo.machine import decide
     from gonogo.migrations import migrate
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # what is logged goes where the host says
 
 _HOME = {
     "Actor": "actor",

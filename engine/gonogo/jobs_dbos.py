@@ -207,7 +207,7 @@ _NOW: Mapping[str, sa.ColumnElement[float]] = {
     "sqlite": sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Double),
 }
 
-# What `DBOSClient.enqueue_in_transaction` writes, to the letter (there is a test), at a third of its price and, on
+# What `DBOSClient.enqueue_in_transaction` writes, to the letter (there is a test), at a quarter of its price and, on
 # PostgreSQL, in one round trip.
 _STATUS = (
     "workflow_status (workflow_uuid, status, name, application_version, recovery_attempts, queue_name, priority,"

@@ -1,5 +1,6 @@
 """The commands, by subject. Every failure that can be foreseen is one line and a non-zero exit."""
 
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -44,6 +45,7 @@ def options(
 
 def run() -> None:
     """The entry point: what was foreseen becomes one line."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         app()
     except (GonogoError, ValueError, OSError) as error:

@@ -103,7 +103,7 @@ def tell(story: Story, settings: Settings) -> None:
     """The launch, from draft to sent."""
     story.chapter("A campaign is drafted")
     campaign = story.call("POST", "/v1/campaigns", CAMPAIGN)["campaign"]["id"]
-    contacts = [
+    contacts: list[dict[str, object]] = [
         {"email": f"reader{n}@example.com", "first_name": NAMES[n % len(NAMES)], "discount": "twenty"}
         for n in range(PEOPLE)
     ]
