@@ -10,7 +10,7 @@ from gonogo import seal
 from gonogo.addresses import address_key, ascii_address, email_problem
 from gonogo.call import Call
 from gonogo.clock import new_id
-from gonogo.errors import NotFound
+from gonogo.errors import Invalid, Mistake, NotFound
 from gonogo.models import Document
 from gonogo.store import lists, workspaces
 
@@ -80,6 +80,19 @@ def take_off(call: Call, list_id: str, address: str) -> None:
         raise NotFound("contact", address)
     lists.remove_contact(call.connection, found.id)
     lists.change_list(call.connection, list_id, size=held.size - (found.excluded is None))
+
+
+def resolve(call: Call, list_id: str, wanted: Sequence[str]) -> list[str]:
+    """The ids of contacts that are named by id or by address. Raises Invalid for those that are not on the list."""
+    salt = workspaces.get(call.connection, call.by.workspace).salt
+    keys = {address: address_key(salt, address) for address in wanted if "@" in address}
+    known = lists.known(call.connection, list_id, list(keys.values()))
+    ids = lists.among(call.connection, list_id, [name for name in wanted if name not in keys])
+    found = {name: known[keys[name]].id if name in keys and keys[name] in known else name for name in wanted}
+    unknown = [name for name in wanted if found[name] not in ids and keys.get(name) not in known]
+    if unknown:
+        raise Invalid([Mistake("recipients", f"{name!r} is not on the list") for name in unknown])
+    return list(dict.fromkeys(found.values()))
 
 
 def _read(contacts: Sequence[Mapping[str, Any]], channel: str, salt: bytes) -> tuple[dict[str, _Row], list[Rejected]]:

@@ -55,7 +55,9 @@ class Gate:
         self.clock: Clock = clock or SystemClock()
         self.jobs: Jobs = jobs or DbosJobs(engine)
         self.jobs.prepare()
-        self.executor = Executor(engine, self.jobs, self.clock, channels or {}, claim_batch=claim_batch)
+        self.executor = Executor(
+            engine, self.jobs, self.clock, channels or {}, claim_batch=claim_batch, late_start=late_start
+        )
         self.tick = Tick(engine, self.jobs, self.clock, late_start=late_start)
         self._stopping = threading.Event()
         self._ticking: threading.Thread | None = None

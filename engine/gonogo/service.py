@@ -19,7 +19,7 @@ from gonogo.ballots import Ballot, ballot_facts, entitlement_of
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE, CAMPAIGN, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
-from gonogo.contacts import Added, merge, new_list, take_off
+from gonogo.contacts import Added, merge, new_list, resolve, take_off
 from gonogo.content import Content
 from gonogo.definition import Event
 from gonogo.errors import Invalid
@@ -205,12 +205,16 @@ def cancel(call: Call, campaign_id: str) -> Outcome:
 
 
 def reopen(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Outcome:
-    """Make an ended campaign a draft again; the next run takes the recipients selected, out of all earlier runs."""
+    """Make an ended campaign a draft again; the next run takes the recipients selected, out of all earlier runs.
+
+    They may be listed by address or by contact id. Raises Invalid for one that is not on the list.
+    """
     case = _current(call, campaign_id)
     decision = decide(CAMPAIGN, case.state, "reopen", facts_of(call, case))
-    values = {"generation": case.generation + 1, "selection": {"recipients": recipients}, "start_at": None}
-    chosen = recipients if isinstance(recipients, str) else len(recipients)
-    return record(call, case, "reopen", decision, Change(campaign=values, figures={"recipients": chosen}))
+    chosen = recipients if isinstance(recipients, str) else resolve(call, case.list_id, recipients)
+    values = {"generation": case.generation + 1, "selection": {"recipients": chosen}, "start_at": None}
+    told = chosen if isinstance(chosen, str) else len(chosen)
+    return record(call, case, "reopen", decision, Change(campaign=values, figures={"recipients": told}))
 
 
 def rerun(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Outcome:
@@ -273,7 +277,8 @@ def expire(call: Call, campaign_id: str) -> Outcome:
 def take_over(call: Call, campaign_id: str, token: str) -> Outcome:
     """A worker has not renewed its lease: what it claimed and did not settle is unknown, and another goes on."""
     case = _current(call, campaign_id)
-    ledger.give_up(call.connection, token, call.now)
+    if not ledger.give_up(call.connection, token, call.now):
+        return Outcome(case)
     if case.state in (ACTIVE, RUNNING):
         return redispatch(call, campaign_id)
     return complete(call, campaign_id)  # refused unless that was the last thing missing

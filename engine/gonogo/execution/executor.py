@@ -73,10 +73,11 @@ class Executor:
         channels: Mapping[str, Channel],
         *,
         claim_batch: int = 20,
+        late_start: TimeDelta = TimeDelta(hours=1),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine, self.jobs, self.clock, self.channels = engine, jobs, clock, channels
-        self.claim_batch, self.monotonic = claim_batch, monotonic
+        self.claim_batch, self.late_start, self.monotonic = claim_batch, late_start, monotonic
         jobs.handle("segment", self.segment)
         jobs.handle("review", self.review)
 
@@ -94,7 +95,7 @@ class Executor:
             results = self._send(held, batch)
 
     def _call(self, connection: sa.Connection, workspace: str) -> Call:
-        return Call(connection, machine(workspace), self.clock.now(), self.jobs)
+        return Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start)
 
     # Entering
 

@@ -130,11 +130,15 @@ def progress(connection: sa.Connection, run_id: str, counts: Mapping[str, int], 
     connection.execute(_PROGRESS, {"of_run": run_id, **more, **values})
 
 
-def give_up(connection: sa.Connection, token: str, now: Instant) -> None:
-    """Whatever this lease claimed and did not settle is unknown: nobody can tell whether it went out."""
-    held = connection.execute(sa.select(lease.c.campaign_id, lease.c.run_id).where(lease.c.token == token)).first()
+def give_up(connection: sa.Connection, token: str, now: Instant) -> bool:
+    """Whatever this lease claimed and did not settle is unknown: nobody can tell whether it went out.
+
+    False, and nothing is done, where the lease was renewed or dropped meanwhile.
+    """
+    lapsed = sa.select(lease.c.campaign_id, lease.c.run_id).where(lease.c.token == token, lease.c.until < now)
+    held = connection.execute(lapsed).first()
     if held is None:
-        return
+        return False
     campaign_id, run_id = held
     lost = (
         ledger.update()
@@ -143,6 +147,7 @@ def give_up(connection: sa.Connection, token: str, now: Instant) -> None:
     )
     progress(connection, run_id, {"unknown": connection.execute(lost).rowcount}, {})
     drop_lease(connection, token)
+    return True
 
 
 def rows(

@@ -45,6 +45,16 @@ def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) 
     return found
 
 
+def among(connection: sa.Connection, list_id: str, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are contacts of the list."""
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        some = ids[start : start + 500]
+        wanted = sa.select(contact.c.id).where(contact.c.list_id == list_id, contact.c.id.in_(some))
+        found.update(connection.execute(wanted).scalars())
+    return found
+
+
 def add_contacts(connection: sa.Connection, payloads: list[Document], rows: list[Document]) -> None:
     connection.execute(payload.insert(), payloads)
     connection.execute(contact.insert(), rows)
