@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
 
 from gonogo import database
 from gonogo.call import Call, Outcome
@@ -102,16 +103,20 @@ def needs(scope: str) -> Any:
     """The dependency of a route: a valid key of the route's dialect that has the scope."""
 
     def visit(request: Request) -> Visit:
-        door: Door = request.app.state.door
-        visitor: Visitor | None = request.scope.get("visitor")
-        if visitor is None or visitor.dialect != request.app.state.dialect:
-            raise Problem("unauthorized", "Invalid API key", "key")
-        if scope not in visitor.actor.scopes:
-            raise Problem("forbidden", f"The key lacks the permission {scope}", scope)
-        return Visit(door, visitor)
+        return Visit(request.app.state.door, admit(request, scope))
 
     cast(_Needs, visit).scope = scope
     return Depends(visit)
+
+
+def admit(request: Request, scope: str | None) -> Visitor:
+    """Whoever sent the request, if the key is good, speaks this dialect, and has the scope. Raises Problem."""
+    visitor: Visitor | None = request.scope.get("visitor")
+    if visitor is None or visitor.dialect != request.app.state.dialect:
+        raise Problem("unauthorized", "Invalid API key", "key")
+    if scope is not None and scope not in visitor.actor.scopes:
+        raise Problem("forbidden", f"The key lacks the permission {scope}", scope)
+    return visitor
 
 
 def executing(request: Request) -> None:
@@ -186,13 +191,21 @@ def _no_odd_text(value: Any) -> None:
 
 
 class StrictRoute(APIRoute):
-    """A route whose body is read strictly."""
+    """A route whose body is read strictly, and not before the key was found good."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        needed = [getattr(each.call, "scope", None) for each in self.dependant.dependencies]
+        scope = next((found for found in needed if found), None)
 
         async def strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
+            admit(request, scope)
+            try:
+                return await handle(StrictRequest(request.scope, request.receive))
+            except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
+                if isinstance(error.__cause__, Problem | RequestValidationError):
+                    raise error.__cause__ from None
+                raise
 
         return strictly
 

@@ -83,6 +83,11 @@ def create(call: Call, draft: Draft) -> Outcome:
     return Outcome(cases.read(connection, workspace_id, campaign_id))
 
 
+def hold(call: Call, campaign_id: str) -> Case:
+    """The case, which nobody else changes until the transaction ends. Raises NotFound."""
+    return _current(call, campaign_id)
+
+
 def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
     """Edit name, content, sender, settings, start_at, extra or list_id. What was proposed before is closed."""
     case = _current(call, campaign_id)

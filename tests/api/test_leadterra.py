@@ -1,11 +1,14 @@
 """Leadterra, as its clients see it (seed 002)."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
 from gonogo import service
+from gonogo_api.dialects import leadterra as leadterra_dialect
+from gonogo_api.problems import STATUS, Kind, Problem
 from support.driver_leadterra import MOMENT, STEP, Leadterra, error_of
 from support.drivers import ASKING, PEOPLE, running
 from support.server import Client, Server
@@ -115,6 +118,14 @@ def test_a_pause_is_nothing_to_a_draft_and_to_what_is_paused(leadterra: Leadterr
     assert [each["status"] for each in shown] == ["draft", "paused", "paused"]
 
 
+def test_the_default_senders_pool_has_no_limit_set(leadterra: Leadterra) -> None:
+    [pool] = leadterra.client.get("/v1/sender-pools").json()["senderPools"]
+    assert leadterra.client.get(f"/v1/sender-pools/{pool['id']}").json() == pool
+    nullable = {"dailyCapacity", "remainingToday", "remainingVolume"}
+    assert {name for name, value in pool.items() if value is None} == nullable
+    assert said(leadterra.client.get("/v1/sender-pools/pool_1")) == (404, "sender_pool_not_found")
+
+
 def test_campaigns_are_listed_page_by_page(leadterra: Leadterra) -> None:
     made = [leadterra.campaign(recipients=False, content=False) for _ in range(3)]
     first = leadterra.client.get("/v1/campaigns?limit=2").json()
@@ -182,6 +193,20 @@ def test_unknown_paths_and_methods_are_refused_in_shape(leadterra: Leadterra) ->
     assert answer.headers["Allow"] == "POST"
 
 
-def raw(leadterra: Leadterra, body: bytes) -> requests.Response:
-    headers = {"Authorization": f"Bearer {leadterra.client.key}", "Content-Type": "application/json"}
-    return requests.post(f"{leadterra.client.base}/v1/campaigns", data=body, headers=headers, timeout=30)
+def test_nothing_is_said_about_a_body_before_the_key_is_known(leadterra: Leadterra) -> None:
+    for body in (b"{", b'{"name": ""}', b'{"name": "' + b"x" * 1_100_000 + b'"}'):
+        assert said(raw(leadterra, body, key="sk_live_unknown_key")) == (401, "authentication_failed")
+
+
+@pytest.mark.parametrize("kind", STATUS)
+def test_every_kind_of_error_has_the_same_shape(kind: Kind) -> None:
+    answer = leadterra_dialect.render(Problem(kind, "Words", "campaign"), "0" * 24)
+    assert answer.status_code == STATUS[kind]
+    error = json.loads(bytes(answer.body))["error"]
+    assert set(error) == {"code", "message"}
+    assert error["code"]
+
+
+def raw(leadterra: Leadterra, body: bytes, key: str | None = None) -> requests.Response:
+    headers = {"Authorization": f"Bearer {key or leadterra.client.key}", "Content-Type": "application/json"}
+    return requests.post(f"{leadterra.client.base}/leadterra/v1/campaigns", data=body, headers=headers, timeout=30)

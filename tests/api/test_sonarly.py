@@ -1,5 +1,6 @@
 """Sonarly, as its clients see it (seed 001)."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 import requests
 from whenever import Instant
 
+from gonogo_api.dialects import sonarly as sonarly_dialect
+from gonogo_api.problems import STATUS, Kind, Problem
 from support.driver_sonarly import HEX24, MESSAGE, Sonarly, check_campaign, data_of, error_of
 from support.drivers import ASKING, PEOPLE, running
 from support.server import Client, Server
@@ -174,6 +177,22 @@ def test_unknown_paths_and_methods_are_refused_in_shape(sonarly: Sonarly) -> Non
     assert answer.headers["Allow"] == "POST"
 
 
+def test_nothing_is_said_about_a_body_before_the_key_is_known(sonarly: Sonarly) -> None:
+    for body in (b"{", b'{"name": ""}', b'{"name": "' + b"x" * 1_100_000 + b'"}'):
+        assert codes(raw(sonarly, body, key="sk_live_unknown_key")) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("kind", STATUS)
+def test_every_kind_of_error_has_the_same_shape(kind: Kind) -> None:
+    answer = sonarly_dialect.render(Problem(kind, "Words"), "0" * 24)
+    assert answer.status_code == STATUS[kind]
+    body = json.loads(bytes(answer.body))
+    assert (body["success"], body["data"], body["traceId"]) == (False, None, "0" * 24)
+    assert {name: type(value) for name, value in body["error"].items()} == dict.fromkeys(
+        ("code", "message", "details"), str
+    )
+
+
 def test_a_start_may_carry_any_body_or_none(sonarly: Sonarly) -> None:
     url = f"{sonarly.client.base}{sonarly.root}/{sonarly.campaign()}/start/"
     headers = {"Authorization": f"Bearer {sonarly.client.key}", "Content-Type": "application/json"}
@@ -225,6 +244,6 @@ def serving(folder: Path, **more: Any) -> Iterator[Sonarly]:
     server.stop()
 
 
-def raw(sonarly: Sonarly, body: bytes) -> requests.Response:
-    headers = {"Authorization": f"Bearer {sonarly.client.key}", "Content-Type": "application/json"}
+def raw(sonarly: Sonarly, body: bytes, key: str | None = None) -> requests.Response:
+    headers = {"Authorization": f"Bearer {key or sonarly.client.key}", "Content-Type": "application/json"}
     return requests.post(sonarly.client.base + sonarly.root, data=body, headers=headers, timeout=30)

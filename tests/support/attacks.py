@@ -1,9 +1,11 @@
+# ruff: noqa: S608 - statements are put together from constants: they are attacks
 """Statements behind the engine's back: each must be refused, and must succeed once what refuses it is gone."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import pytest
 import sqlalchemy as sa
 
 from gonogo.models import Base
@@ -24,35 +26,37 @@ class Attack:
     on: str = ""
 
 
-def tried(engine: sa.Engine, attacks: Iterable[Attack], names: Mapping[str, object]) -> list[str]:
-    """The attacks that were not refused, or not by their last statement. `names` are the ids in their statements."""
-    found = []
-    for attack in _for(engine, attacks):
-        with engine.connect() as connection:
-            _run(connection, attack.statements[:-1], names)
-            try:
-                _run(connection, attack.statements[-1:], names)
-                found.append(attack.what)
-            except sa.exc.DBAPIError:
-                connection.rollback()
-    return found
+def on_both(attacks: Iterable[Attack]) -> pytest.MarkDecorator:
+    """Every attack on every database that knows its statements; one scene for each database."""
+    tries = [
+        pytest.param(backend, attack, id=f"{backend}-{attack.what}")
+        for backend in ("sqlite", "postgresql")
+        for attack in attacks
+        if attack.on in ("", backend)
+    ]
+    return pytest.mark.parametrize(("scene", "attack"), tries, indirect=["scene"])
 
 
-def weakened(engine: sa.Engine, attacks: Iterable[Attack], names: Mapping[str, object]) -> list[str]:
-    """The attacks that are refused still when what should refuse them was dropped, each with the error."""
-    found = []
-    for attack in _for(engine, attacks):
-        with engine.connect() as connection:
-            for name in attack.held_by:
-                drop(connection, name)
-            try:
-                _run(connection, attack.statements, names)
-            except sa.exc.DBAPIError as error:
-                if attack.held_by:
-                    found.append(f"{attack.what}: {error.orig}")
-            connection.rollback()
-            connection.invalidate()  # SQLite remembers the schema as it was while it was weak
-    return found
+def refused(engine: sa.Engine, attack: Attack, names: Mapping[str, object]) -> bool:
+    """Whether the last statement of an attack is refused. `names` are the ids in its statements."""
+    with engine.connect() as connection:
+        _run(connection, attack.statements[:-1], names)
+        try:
+            _run(connection, attack.statements[-1:], names)
+        except sa.exc.DBAPIError:
+            return True
+        return False
+
+
+def succeeds_without(engine: sa.Engine, attack: Attack, names: Mapping[str, object]) -> bool:
+    """Whether an attack succeeds where what refuses it was dropped. Raises what refuses it still."""
+    with engine.connect() as connection:
+        for name in attack.held_by:
+            drop(connection, name)
+        _run(connection, attack.statements, names)
+        connection.rollback()
+        connection.invalidate()  # SQLite remembers the schema as it was while it was weak
+    return True
 
 
 def drop(connection: sa.Connection, name: str) -> None:
@@ -71,10 +75,6 @@ def constraints(kind: type[sa.Constraint]) -> list[tuple[str, str]]:
         for constraint in table.constraints
         if isinstance(constraint, kind)
     )
-
-
-def _for(engine: sa.Engine, attacks: Iterable[Attack]) -> Iterable[Attack]:
-    return (attack for attack in attacks if attack.on in ("", engine.dialect.name))
 
 
 def _run(connection: sa.Connection, statements: Iterable[str], names: Mapping[str, object]) -> None:
@@ -112,3 +112,59 @@ def _drop_postgresql(connection: sa.Connection, name: str) -> None:
             connection.exec_driver_sql(f"DROP INDEX {name}")
         case _:
             raise LookupError(name)
+
+
+# Pieces of attacks
+
+
+def step(campaign: str, event: str, source: str, target: str) -> str:
+    """The next step of a campaign, written as the engine would."""
+    return f"""
+        INSERT INTO gonogo_step (campaign_id, seq, event, source, target, run, actor, person, figures, at, digest)
+        SELECT id, seq + 1, '{event}', '{source}', '{target}', run, 'x', 'x', extra, updated_at, 'x'
+        FROM gonogo_campaign WHERE id = :{campaign}"""
+
+
+def moved(campaign: str, event: str, source: str, target: str, values: str = "") -> tuple[str, str]:
+    """A step, and the campaign's row after it."""
+    also = f", {values}" if values else ""
+    change = f"UPDATE gonogo_campaign SET state = '{target}', seq = seq + 1{also} WHERE id = :{campaign}"
+    return step(campaign, event, source, target), change
+
+
+def ended(permit: str) -> str:
+    now = "(SELECT max(updated_at) FROM gonogo_campaign)"
+    return f"INSERT INTO gonogo_permit_end (permit_id, reason, actor, at) SELECT :{permit}, 'x', 'x', {now}"
+
+
+def permit(new_id: str, campaign: str, run: int, kind: str = "auto") -> str:
+    return f"""
+        INSERT INTO gonogo_permit (id, campaign_id, run, kind, rule, policy, seal, granted_at)
+        SELECT '{new_id}', id, {run}, '{kind}', 'x', 0, 'x', updated_at FROM gonogo_campaign WHERE id = :{campaign}"""
+
+
+def copied(name: str, where: str, **changed: str) -> str:
+    """An INSERT of a row like an old one, but for the columns named."""
+    columns = [column.name for column in Base.metadata.tables[name].columns]
+    chosen = ", ".join(changed.get(column, column) for column in columns)
+    return f"INSERT INTO {name} ({', '.join(columns)}) SELECT {chosen} FROM {name} WHERE {where}"
+
+
+def message(campaign: str, of: str, position: int, **changed: str) -> str:
+    """A claim on a message of `of`'s present run, in the name of a campaign."""
+    values = {"step": "0", "state": "'claimed'", "generation": "c.generation", "contact_id": "a.contact_id", **changed}
+    return f"""
+        INSERT INTO gonogo_ledger
+            (run_id, position, campaign_id, step, state, generation, contact_id, token, claimed_at)
+        SELECT a.run_id, a.position, c.id, {values["step"]}, {values["state"]}, {values["generation"]},
+            {values["contact_id"]}, 'x', c.updated_at
+        FROM gonogo_campaign c, gonogo_audience a
+        WHERE c.id = :{campaign} AND a.run_id = :{of}_run AND a.position = {position}"""
+
+
+#: Somebody who got the message in the first run of the campaign `second`.
+ALREADY_SENT = "(SELECT min(contact_id) FROM gonogo_ledger WHERE run_id = :first_run)"
+
+
+def replacing(statement: str) -> str:
+    return statement.replace("INSERT INTO", "INSERT OR REPLACE INTO", 1)

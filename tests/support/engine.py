@@ -11,6 +11,7 @@ from whenever import Instant, TimeDelta
 from gonogo import service, workspaces
 from gonogo.actor import SCOPES, Actor, machine
 from gonogo.call import Call, Outcome
+from gonogo.clock import new_id
 from gonogo.content import Content, Step, Template
 from gonogo.execution.channels import SENT, Message, Receipt
 from gonogo.execution.executor import Executor
@@ -185,10 +186,10 @@ class Bench:
         self.jobs.run()
         return self.case(case.id)
 
-    def claim(self, case: Case, count: int, lease: str = "worker", sent: int = 0) -> None:
+    def claim(self, case: Case, count: int, lease: str = "", sent: int = 0) -> None:
         """Claim the next messages of a running campaign as a worker would, and settle the first ones as sent."""
         with self.engine.begin() as connection:
-            case = cases.lock(connection, case.workspace, case.id)
+            case, lease = cases.lock(connection, case.workspace, case.id), lease or new_id(self.clock.now())
             claimed = ledger.claim(connection, case, lease, self.clock.now(), count)
             run_id, step = str(case.run_id), case.step or 0
             ledger.add_lease(connection, case, lease, self.clock.now() + TimeDelta(seconds=5))

@@ -132,7 +132,7 @@ def _mine(workspace: str) -> dict[str, sa.Select[Any]]:
     owners = {
         "workspace_id": mine,
         "campaign_id": campaigns,
-        "list_id": ids(models.List, "workspace_id", mine),
+        "list_id": ids(models.ContactList, "workspace_id", mine),
         "run_id": ids(models.Run, "campaign_id", campaigns),
         "task_id": ids(models.Task, "workspace_id", mine),
         "permit_id": ids(models.Permit, "campaign_id", campaigns),

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
 SEEDS = Path(__file__).parent.parent / "seeds"
 
 
-def between(number: str, heading: str, following: str) -> str:
-    """The lines of a seed after the one that reads `heading`, up to the next that reads `following`."""
+def between(number: str, heading: str, following: str | None = None) -> str:
+    """The lines of a seed after the one that reads `heading`, up to the next that reads `following`, or to the end."""
     [path] = SEEDS.glob(f"{number}_*.txt")
     lines = path.read_text(encoding="utf-8").splitlines()
     start = lines.index(heading) + 1
-    return "\n".join(lines[start : lines.index(following, start)]).strip("\n") + "\n"
+    end = lines.index(following, start) if following is not None else None
+    return "\n".join(lines[start:end]).strip("\n") + "\n"
 
 
 def filled(sample: str, values: Mapping[str, str]) -> str:
@@ -59,8 +58,3 @@ def _run(command: list[str], **environment: str) -> str:
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
-
-
-def get(url: str, key: str) -> requests.Response:
-    """Look at what a sample did."""
-    return requests.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=30)

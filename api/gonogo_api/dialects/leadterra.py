@@ -200,6 +200,30 @@ def pause(visit: Writer, wire_id: Id) -> Response:
     return json_response({"id": outcome.case.wire_id, "status": word})
 
 
+# Sender pools: there is one, the workspace's default sender, and no volume is set for it
+
+
+POOL: Document = {
+    "id": "pool_default",
+    "senderCount": 1,
+    "dailyCapacity": None,
+    "remainingToday": None,
+    "remainingVolume": None,
+}
+
+
+@router.get("/v1/sender-pools")
+def list_sender_pools(_: Reader) -> Response:
+    return json_response({"senderPools": [POOL]})
+
+
+@router.get("/v1/sender-pools/{id}")
+def get_sender_pool(_: Reader, pool_id: Annotated[str, Path(alias="id")]) -> Response:
+    if pool_id != POOL["id"]:
+        raise Problem("not_found", "Sender pool not found", "sender_pool")
+    return json_response(POOL)
+
+
 # How Leadterra says no
 
 

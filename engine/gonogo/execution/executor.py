@@ -110,6 +110,9 @@ class Executor:
             case = outcome.case
         if case.step_due_at is not None and case.step_due_at > call.now:
             return None  # the clock sends us out again on that day
+        if case.step == case.steps:  # everything was claimed before a worker died
+            service.complete(call, campaign)
+            return None
         try:
             held = self._hold(call, case, number)
         except (LookupError, TemplateInvalid) as error:
@@ -153,7 +156,8 @@ class Executor:
             counts = self._settle(call, held, results)
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
                 return []  # taken for dead meanwhile: what was claimed is listed as unknown
-            goes_on = (case.run_id, case.dispatch, case.state) == (held.run_id, held.dispatch, RUNNING)
+            here = (case.run_id, case.dispatch, case.state, case.step)
+            goes_on = here == (held.run_id, held.dispatch, RUNNING, held.step)
             claimed: list[Claimed] = []
             if goes_on and held.trouble is None and held.batches < BATCHES:
                 claimed = ledger.claim(connection, case, held.token, call.now, self.claim_batch)

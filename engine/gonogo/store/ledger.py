@@ -225,4 +225,5 @@ def take_turn(connection: sa.Connection, name: str, holder: str, until: Instant,
         return True
     new = {"token": name, "holder": holder, "until": until}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(insert(lease).values(new).on_conflict_do_nothing()).rowcount == 1
+    made = insert(lease).values(new).on_conflict_do_nothing()
+    return connection.execute(made, execution_options={"preserve_rowcount": True}).rowcount == 1

@@ -43,6 +43,8 @@ def install(app: FastAPI) -> None:
 
 
 def render(problem: Problem, _: str) -> Response:
+    if problem.kind in ("malformed", "invalid"):
+        return _wrong(problem, "")
     code = CODES.get(problem.kind) or f"{problem.what}_not_found".removeprefix("path_").upper()
     return _error(STATUS[problem.kind], code, problem.message)
 

@@ -141,7 +141,7 @@ OWN: Document = {
     "system_prompt": None,
     "unreviewed_launch_policy": "hold",
 }
-#: What holds where nothing was said: the widest that Bavlio offers, and no interval.
+#: What is shown where nothing was said, and nothing is limited: the widest that Bavlio offers, and no interval.
 SETTINGS: Document = {"timezone": "UTC", "daily_limit": 10_000, "min_interval_seconds": 0, "send_days": DAYS}
 
 
@@ -222,7 +222,7 @@ def changes_of(call: Call, body: CampaignEdit, view: CampaignView | None) -> Doc
     if given & {"launch_type", "start_date"}:
         changes["start_at"] = _start(body, view)
         extra["launch_type"] = "scheduled" if changes["start_at"] else "immediate"
-    changes["settings"] = _settings(body, view.settings if view else SETTINGS)
+    changes["settings"] = _settings(body, view.settings if view else {})
     return {**changes, "extra": extra}
 
 

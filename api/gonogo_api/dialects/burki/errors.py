@@ -3,17 +3,11 @@
 from fastapi import Response
 
 from gonogo_api import contract
-from gonogo_api.dialects.burki.shapes import DIALECT
+from gonogo_api.dialects.burki.shapes import DIALECT, WRONG_STATUS
 from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
 
 #: Where Burki's statuses are not everybody's.
 OWN: dict[Kind, int] = {"malformed": 422, "unavailable": 500}
-#: What a refused step is told with, whatever refused it.
-SAID = {
-    "pause": "Campaign is not running",
-    "stop": "Campaign cannot be stopped (invalid status)",
-    "unschedule": "Campaign is not scheduled",
-}
 
 
 def render(problem: Problem, _: str) -> Response:
@@ -27,7 +21,11 @@ def render(problem: Problem, _: str) -> Response:
 
 
 def refuse(refused: Refused, _: str) -> Response:
-    return _error(400, SAID.get(refused.event) or _of_start(refused))
+    if refused.event == "pause":
+        return _error(400, "Campaign is not running")
+    if refused.blockers[0].code == WRONG_STATUS:
+        return _error(400, refused.blockers[0].message)
+    return _error(400, _of_start(refused))
 
 
 def _of_start(refused: Refused) -> str:

@@ -11,15 +11,16 @@ from gonogo.service import Selection
 from gonogo.store import cases
 from gonogo.store.cases import Case
 from gonogo_api import contract
-from gonogo_api.dialects.burki.shapes import DIALECT, Again, Number, Schedule, found, started
+from gonogo_api.dialects.burki.shapes import DIALECT, WRONG_STATUS, Again, Number, Schedule, found, started
 from gonogo_api.door import StrictRoute, Writer, executing
 from gonogo_api.problems import Refused, json_response
 
 router = APIRouter(prefix="/api/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["execution"])
 Executing = Annotated[None, Depends(executing)]
 OK = 200
-#: Burki's statuses in which a campaign can be stopped.
+#: Burki's statuses in which a campaign can be stopped, and executed once more.
 STOPPABLE = ("running", "paused", "scheduled")
+ENDED = ("completed", "cancelled", "failed")
 
 
 @router.post("/start")
@@ -43,7 +44,7 @@ def stop(visit: Writer, campaign_id: Number) -> Response:
     """Give up what runs, is paused or scheduled; a draft can't be stopped."""
 
     def give_up(call: Call) -> Outcome:
-        case = _in(call, campaign_id, STOPPABLE)
+        case = _in(call, campaign_id, STOPPABLE, "Campaign cannot be stopped (invalid status)")
         return case if isinstance(case, Outcome) else service.cancel(call, case.id)
 
     return _done("Campaign stopped", visit.step("stop", give_up).case)
@@ -54,8 +55,12 @@ def re_execute(visit: Writer, campaign_id: Number, _: Executing, body: Again | N
     """Open an ended campaign again for the contacts selected, and start it; both or neither."""
     chosen = (body or Again()).contact_selection
     wanted: Selection = "failed" if chosen == "failed_only" else chosen
-    outcome = visit.both("start", lambda call: service.rerun(call, found(call, campaign_id), wanted))
-    return json_response(started(outcome.case))
+
+    def again(call: Call) -> Outcome:
+        case = _in(call, campaign_id, ENDED, "Campaign cannot be re-executed (invalid status)")
+        return case if isinstance(case, Outcome) else service.rerun(call, case.id, wanted)
+
+    return json_response(started(visit.both("start", again).case))
 
 
 @router.post("/schedule")
@@ -76,7 +81,7 @@ def unschedule(visit: Writer, campaign_id: Number) -> Response:
     """Give the start time up; the campaign goes back to its editors."""
 
     def give_up(call: Call) -> Outcome:
-        case = _in(call, campaign_id, ("scheduled",))
+        case = _in(call, campaign_id, ("scheduled",), "Campaign is not scheduled")
         if isinstance(case, Outcome):
             return case
         return service.revise(call, case.id, start_at=None, extra={**case.extra, "schedule_type": "immediate"})
@@ -84,13 +89,12 @@ def unschedule(visit: Writer, campaign_id: Number) -> Response:
     return _done("Campaign unscheduled", visit.step("unschedule", give_up).case)
 
 
-def _in(call: Call, campaign_id: int, statuses: tuple[str, ...]) -> Case | Outcome:
+def _in(call: Call, campaign_id: int, statuses: tuple[str, ...], otherwise: str) -> Case | Outcome:
     """The campaign under its lock, if Burki offers the call in its status; else the refusal."""
     case = cases.lock(call.connection, call.by.workspace, found(call, campaign_id))
-    status = contract.status(DIALECT, case.state)
-    if status in statuses:
+    if contract.status(DIALECT, case.state) in statuses:
         return case
-    return Outcome(case, (Blocker("invalid_status", f"Campaign is {status}", status=status),))
+    return Outcome(case, (Blocker(WRONG_STATUS, otherwise),))
 
 
 def _done(message: str, case: Case) -> Response:

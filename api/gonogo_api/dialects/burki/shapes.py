@@ -21,6 +21,8 @@ from gonogo_api.problems import Problem
 from gonogo_api.shapes import Contacts, Long, LooseShape, Moment, Name, Text, iso_seconds
 
 DIALECT = "burki"
+#: The code of a call that Burki does not offer in the campaign's status; its message is Burki's own.
+WRONG_STATUS = "wrong_status"
 Number = Annotated[int, Path(description="An integer id")]
 
 

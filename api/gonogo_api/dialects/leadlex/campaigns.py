@@ -68,6 +68,7 @@ def get_campaign(visit: Reader, campaign_id: Id) -> Response:
 @router.patch("/v1/campaigns/{campaign_id}")
 def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Response:
     def edit(call: Call) -> Outcome:
+        service.hold(call, known(campaign_id))  # what is not given stays as it is, whoever edits beside us
         return service.revise(call, known(campaign_id), **changes_of(body, reading.campaign(call, campaign_id)))
 
     return _campaign(visit, visit.step("revise", edit))

@@ -1,0 +1,306 @@
+"""Bavlio, as its clients see it (seed 004)."""
+
+import uuid
+from typing import Any
+
+import pytest
+import requests
+
+from gonogo import service
+from support.driver_bavlio import CAMPAIGN, ROOT, STEP, Bavlio, check_campaign, error_of
+from support.drivers import ASKING, PEOPLE, pending_approval, running
+from support.server import Client, Server
+
+MISSING = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
+TEMPLATE = {"name": "Hello", "subject": "Hello", "body": "Dear {{ email }}, we launch."}
+NULL_AT_FIRST = {name for name, kind in CAMPAIGN.items() if isinstance(None, kind)}
+
+
+@pytest.fixture
+def bavlio(server: Server) -> Bavlio:
+    return Bavlio(server)
+
+
+# What it shows
+
+
+def test_a_launch_says_all_that_the_original_says(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign()
+    answer = bavlio.start(wire_id)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert list(body) == ["campaign", "summary", "warnings"]
+    check_campaign(body["campaign"])
+    for name in ("campaign_id", "user_id", "dataset_id", "launch_job_id"):
+        assert str(uuid.UUID(body["campaign"][name])) == body["campaign"][name]
+    assert (body["campaign"]["status"], body["campaign"]["total_leads"]) == ("launching", 2)
+    assert body["campaign"]["launch_requested_at"].endswith("Z")
+    assert body["summary"] == {"total_rows": 2, "launchable_rows": 2, "warning_count": len(body["warnings"])}
+
+
+def test_a_new_campaign_is_null_only_where_the_original_may_be(bavlio: Bavlio) -> None:
+    answer = bavlio.client.post(ROOT, {"name": "Spring"})
+    assert answer.status_code == 201
+    check_campaign(answer.json())
+    assert {name for name, value in answer.json().items() if value is None} == NULL_AT_FIRST
+
+
+def test_what_is_said_of_a_campaign_is_shown_as_it_was_said(bavlio: Bavlio) -> None:
+    said: dict[str, Any] = {
+        "name": "Spring",
+        "type": "outreach",
+        "description": "For all of them",
+        "dataset_id": bavlio.dataset(PEOPLE),
+        "launch_type": "scheduled",
+        "start_date": "2099-11-07T05:31:56Z",
+        "daily_limit": 123,
+        "min_interval_seconds": 60,
+        "sending_window_start": "09:00",
+        "sending_window_end": "17:30",
+        "send_days": ["mon", "fri"],
+        "timezone": "Europe/Berlin",
+        "alias_ids": ["a", "b"],
+        "connected_account_id": MISSING,
+        "system_prompt": "Be kind",
+        "unreviewed_launch_policy": "launch_default",
+    }
+    made = bavlio.client.post(ROOT, said).json()
+    assert {name: made[name] for name in said} == said
+    assert bavlio.shown(made["campaign_id"]) == made
+
+
+def test_a_step_shows_every_field_of_the_original(bavlio: Bavlio) -> None:
+    [step] = bavlio.shown(bavlio.campaign())["steps_config"]
+    assert step == {
+        "step": 1,
+        "delay_days": 0,
+        "channel": "email",
+        "variants": [],
+        "ai_personalization_enabled": False,
+        "track_clicks": False,
+        "action_type": None,
+        "message_template": STEP["message_template"],
+    }
+
+
+def test_a_campaign_is_sent_with_the_text_of_its_template(bavlio: Bavlio) -> None:
+    template = bavlio.client.post("/api/v1/templates", TEMPLATE).json()
+    found = bavlio.client.get(f"/api/v1/templates/{template['template_id']}").json()
+    assert found == {**TEMPLATE, "template_id": template["template_id"], "created_at": template["created_at"]}
+    variant = {"label": "A", "weight": 100, "type": "TEMPLATE", "template_id": template["template_id"]}
+    steps = [{"step": 2, "delay_days": 1, "message_template": "Still there?"}, {"step": 1, "variants": [variant]}]
+    wire_id = bavlio.campaign(steps_config=steps)
+    [first, second] = bavlio.shown(wire_id)["steps_config"]
+    assert (first["step"], first["variants"]) == (1, [{**variant, "sender_profile_id": None}])
+    bodies = [step["template"]["body"] for step in house(bavlio, wire_id)["steps"]]
+    assert (house(bavlio, wire_id)["template"]["subject"], bodies) == ("Hello", [second["message_template"]])
+
+
+def test_what_a_launch_skips_and_ignores_stands_among_the_warnings(bavlio: Bavlio) -> None:
+    template = bavlio.client.post("/api/v1/templates", TEMPLATE).json()["template_id"]
+    variants = [{"label": label, "weight": 50, "template_id": template} for label in "AB"]
+    steps = [{"variants": variants, "ai_personalization_enabled": True}]
+    rows: list[dict[str, Any]] = [PEOPLE[0], {"email": "no@example.com", "consent": False}]
+    wire_id = bavlio.campaign(dataset_id=bavlio.dataset(rows), steps_config=steps)
+
+    before = bavlio.shown(wire_id)
+    looked_at = bavlio.post(wire_id, "preflight").json()
+    assert bavlio.shown(wire_id) == before
+    launched = bavlio.start(wire_id).json()
+
+    assert launched["summary"] == {"total_rows": 2, "launchable_rows": 1, "warning_count": 3}, launched["warnings"]
+    shown = [(warning["row"], warning["code"]) for warning in launched["warnings"]]
+    assert shown == [(1, "no_consent"), (None, "ai_personalization_ignored"), (None, "variants_ignored")]
+    assert all(list(warning) == ["row", "code", "message"] for warning in launched["warnings"])
+    assert looked_at == {name: launched[name] for name in ("summary", "warnings")}
+
+
+def test_a_preflight_tells_what_would_refuse_the_launch(bavlio: Bavlio) -> None:
+    looked_at = bavlio.post(bavlio.campaign(recipients=False), "preflight").json()
+    assert looked_at["summary"]["launchable_rows"] == 0
+    assert "audience_empty" in [warning["code"] for warning in looked_at["warnings"]]
+
+
+def test_a_launch_that_awaits_approval_is_launching(bavlio: Bavlio) -> None:
+    bavlio.tenant.policy(ASKING)
+    wire_id = bavlio.campaign(unreviewed_launch_policy="launch_default")
+    assert bavlio.started(bavlio.start(wire_id), wire_id) == "launching"
+    assert bavlio.state(wire_id) == "pending_approval"
+
+
+def test_a_scheduled_launch_waits_for_its_date(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign(start_date="2099-11-07T05:31:56Z")
+    campaign = bavlio.start(wire_id).json()["campaign"]
+    assert (campaign["status"], campaign["launch_type"]) == ("scheduled", "scheduled")
+    assert campaign["start_date"] == "2099-11-07T05:31:56Z"
+
+
+def test_a_cancelled_campaign_shows_as_failed_and_says_so(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign()
+    bavlio.engine(service.cancel, wire_id)
+    campaign = bavlio.shown(wire_id)
+    assert (campaign["status"], campaign["launch_error"]) == ("failed", "cancelled")
+
+
+def test_a_running_campaign_is_active_and_can_be_paused_and_resumed(bavlio: Bavlio) -> None:
+    wire_id = running(bavlio)
+    assert bavlio.status(wire_id) == "active"
+    paused = bavlio.post(wire_id, "pause").json()
+    assert (paused["status"], paused["paused_reason"]) == ("paused", "person")
+    resumed = bavlio.post(wire_id, "resume").json()
+    assert (resumed["status"], resumed["paused_reason"]) == ("launching", None)
+    assert error_of(bavlio.post(wire_id, "resume"))[0] == "CAMPAIGN_NOT_PAUSED"
+
+
+def test_a_patch_changes_what_it_names_and_closes_what_was_proposed(bavlio: Bavlio) -> None:
+    wire_id = pending_approval(bavlio)
+    before = bavlio.shown(wire_id)
+    changed = bavlio.client.patch(f"{ROOT}/{wire_id}", {"daily_limit": 7, "system_prompt": "Hi"}).json()
+    assert (changed["daily_limit"], changed["system_prompt"], changed["status"]) == (7, "Hi", "draft")
+    same = set(CAMPAIGN) - {"daily_limit", "system_prompt", "status", "updated_at"}
+    assert {name: changed[name] for name in same} == {name: before[name] for name in same}
+
+
+def test_a_window_can_be_closed_again(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign(sending_window_start="09:00", sending_window_end="17:00")
+    half = bavlio.client.patch(f"{ROOT}/{wire_id}", {"sending_window_end": None})
+    assert half.status_code == 422
+    ends = dict.fromkeys(("sending_window_start", "sending_window_end"))
+    changed = bavlio.client.patch(f"{ROOT}/{wire_id}", ends).json()
+    assert {name: changed[name] for name in ends} == ends
+
+
+def test_a_data_set_counts_its_rows_and_tells_which_were_refused(bavlio: Bavlio) -> None:
+    dataset = bavlio.dataset(PEOPLE)
+    body = bavlio.client.post(f"/api/v1/datasets/{dataset}/rows", {"rows": [PEOPLE[0], {"email": "nowhere"}]}).json()
+    assert (body["added"], body["updated"], [row["row"] for row in body["rejected"]]) == (0, 1, [1])
+    assert bavlio.client.get(f"/api/v1/datasets/{dataset}").json()["total_rows"] == 2
+
+
+def test_two_campaigns_of_one_data_set_reach_the_same_people(bavlio: Bavlio) -> None:
+    dataset = bavlio.dataset(PEOPLE)
+    made = [bavlio.campaign(dataset_id=dataset) for _ in range(2)]
+    assert [bavlio.start(wire_id).json()["summary"]["launchable_rows"] for wire_id in made] == [2, 2]
+
+
+def test_campaigns_are_listed_page_by_page(bavlio: Bavlio) -> None:
+    made = [bavlio.campaign(recipients=False, content=False) for _ in range(3)]
+    first = bavlio.client.get(f"{ROOT}?limit=2").json()
+    rest = bavlio.client.get(f"{ROOT}?limit=2&cursor={first['next_cursor']}").json()
+    assert [campaign["campaign_id"] for campaign in (*first["campaigns"], *rest["campaigns"])] == made
+    assert rest["next_cursor"] is None
+
+
+# How it says no
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "at"),
+    [
+        ("steps_config", [], "steps_config"),
+        ("steps_config", [STEP] * 11, "steps_config"),
+        ("steps_config", [{}], "steps_config[0]"),
+        ("steps_config", [{**STEP, "step": 1}, {**STEP, "step": 1}], "steps_config"),
+        ("steps_config", [{**STEP, "channel": "carrier pigeon"}], "steps_config[0].channel"),
+        ("steps_config", [{**STEP, "variants": [{"weight": 50}, {"weight": 49}]}], "steps_config[0]"),
+        ("daily_limit", 0, "daily_limit"),
+        ("daily_limit", 10_001, "daily_limit"),
+        ("daily_limit", "7", "daily_limit"),
+        ("min_interval_seconds", 59, "min_interval_seconds"),
+        ("min_interval_seconds", 3_601, "min_interval_seconds"),
+        ("send_days", ["Mon"], "send_days[0]"),
+        ("launch_type", "scheduled", "start_date"),
+        ("launch_type", "later", "launch_type"),
+        ("unreviewed_launch_policy", "launch", "unreviewed_launch_policy"),
+        ("sending_window_start", "9am", "sending_window_start"),
+        ("dataset_id", "people", "dataset_id"),
+        ("daily_limit", None, ""),
+    ],
+)
+def test_what_is_out_of_bounds_is_unprocessable(bavlio: Bavlio, field: str, value: object, at: str) -> None:
+    answer = bavlio.client.post(ROOT, {"name": "Spring", field: value})
+    assert wrong(answer)["path"] == ROOT
+    assert wrong(answer)["details"][0]["loc"] == at
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"daily_limit": 1, "min_interval_seconds": 60},
+        {"daily_limit": 10_000, "min_interval_seconds": 3_600},
+        {"steps_config": [STEP] * 10},
+        {"steps_config": [{**STEP, "variants": [{"weight": 1}, {"weight": 99}]}]},
+    ],
+)
+def test_the_bounds_themselves_are_taken(bavlio: Bavlio, fields: dict[str, Any]) -> None:
+    assert bavlio.client.post(ROOT, {"name": "Spring", **fields}).status_code == 201
+
+
+def test_a_date_and_an_immediate_launch_contradict_each_other(bavlio: Bavlio) -> None:
+    said = {"name": "Spring", "launch_type": "immediate", "start_date": "2099-11-07T05:31:56Z"}
+    assert wrong(bavlio.client.post(ROOT, said))["details"][0]["loc"] == "launch_type"
+
+
+def test_a_missing_or_bad_key_is_refused_in_shape(bavlio: Bavlio) -> None:
+    path = f"{ROOT}/{bavlio.campaign()}/launch"
+    for key in (None, "bav_live_unknown_key", bavlio.tenant.key(dialect="burki")):
+        answer = Client(f"{bavlio.client.base}/bavlio", key).post(path)
+        assert (answer.status_code, error_of(answer)[0]) == (401, "INVALID_API_KEY")
+    answer = bavlio.tenant.client("campaigns:read").post(path)
+    assert (answer.status_code, error_of(answer)[0]) == (403, "INSUFFICIENT_PERMISSIONS")
+
+
+def test_what_is_not_there_or_another_workspaces_is_not_found(server: Server, bavlio: Bavlio) -> None:
+    foreign = Bavlio(server)
+    for wire_id in (MISSING, foreign.campaign()):
+        answer = bavlio.start(wire_id)
+        assert (answer.status_code, error_of(answer)[0]) == (404, "CAMPAIGN_NOT_FOUND")
+    answer = bavlio.client.post(ROOT, {"name": "Spring", "dataset_id": foreign.dataset(PEOPLE)})
+    assert (answer.status_code, error_of(answer)[0]) == (404, "DATASET_NOT_FOUND")
+    steps = [{"variants": [{"template_id": MISSING}]}]
+    answer = bavlio.client.post(ROOT, {"name": "Spring", "steps_config": steps})
+    assert (answer.status_code, error_of(answer)[0]) == (404, "TEMPLATE_NOT_FOUND")
+
+
+def test_an_id_that_is_no_uuid_is_unprocessable(bavlio: Bavlio) -> None:
+    answer = bavlio.start("42")
+    assert (wrong(answer)["path"], wrong(answer)["details"][0]["loc"]) == (f"{ROOT}/42/launch", "campaign_id")
+
+
+def test_unknown_paths_and_methods_are_refused_in_shape(bavlio: Bavlio) -> None:
+    answer = bavlio.client.get("/api/v1/nothing")
+    assert (answer.status_code, error_of(answer)[0]) == (404, "NOT_FOUND")
+    answer = bavlio.client.get(f"{ROOT}/{MISSING}/launch")
+    assert (answer.status_code, error_of(answer)[0], answer.headers["Allow"]) == (405, "METHOD_NOT_ALLOWED", "POST")
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"name": "a", "name": "b"}', b'{"name": NaN}', b'{"name": "\\ud800"}', b"{}"])
+def test_a_body_that_is_wrong_is_unprocessable(bavlio: Bavlio, body: bytes) -> None:
+    assert wrong(raw(bavlio, body))["path"] == ROOT
+
+
+def test_a_body_over_the_limit_is_refused_in_shape(bavlio: Bavlio) -> None:
+    answer = raw(bavlio, b'{"name": "' + b"x" * 1_100_000 + b'"}')
+    assert (answer.status_code, error_of(answer)[0]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def wrong(answer: requests.Response) -> dict[str, Any]:
+    """What a 422 says, once its shape was found right."""
+    body: dict[str, Any] = answer.json()
+    assert answer.status_code == 422, answer.text
+    assert list(body) == ["error", "details", "path", "message"]
+    assert body["error"] == "Request Validation Error"
+    assert body["message"]
+    return body
+
+
+def house(bavlio: Bavlio, wire_id: str) -> dict[str, Any]:
+    """The same campaign as the house dialect shows it."""
+    found = bavlio.tenant.client(dialect="leadlex").get("/v1/campaigns").json()["data"]["campaigns"]
+    [campaign] = [each for each in found if each["name"] == bavlio.shown(wire_id)["name"]]
+    return dict(campaign)
+
+
+def raw(bavlio: Bavlio, body: bytes) -> requests.Response:
+    headers = {"Authorization": f"Bearer {bavlio.client.key}", "Content-Type": "application/json"}
+    return requests.post(f"{bavlio.client.base}{ROOT}", data=body, headers=headers, timeout=30)

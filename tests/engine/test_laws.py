@@ -1,0 +1,439 @@
+# ruff: noqa: S608 - statements are put together from constants: they are attacks
+"""The laws, attacked in raw SQL on both databases, with every mechanism taken away once to see that it was the one.
+
+Law 6 has a file of its own (`test_append_only.py`), law 4 another (`test_races.py`); how the engine itself keeps the
+laws, whoever asks, is in the last sections here and in `test_service.py`.
+"""
+
+import sqlalchemy as sa
+
+from gonogo.models import Base
+from support.attacks import (
+    ALREADY_SENT,
+    Attack,
+    copied,
+    ended,
+    message,
+    moved,
+    on_both,
+    permit,
+    refused,
+    step,
+    succeeds_without,
+)
+from support.scene import Scene
+
+# Law 1: no run is scheduled or executed without a permit for exactly that run.
+
+TO_SENDING = [("approve", "active"), ("approve", "scheduled")]
+LAW_1 = [
+    *(
+        attack
+        for event, target in TO_SENDING
+        for attack in (
+            Attack(
+                f"{target} without a permit",
+                moved("asked", event, "pending_approval", target),
+                ("gonogo_campaign_gate",),
+            ),
+            Attack(
+                f"{target} with a junk permit",
+                moved("asked", event, "pending_approval", target, "permit_id = 'junk'"),
+                ("gonogo_campaign_permit_fk",),
+            ),
+            Attack(
+                f"{target} with another campaign's permit",
+                moved("asked", event, "pending_approval", target, "permit_id = :active_permit"),
+                ("gonogo_campaign_permit_fk",),
+            ),
+            Attack(
+                f"{target} with another run's permit",
+                (
+                    permit("loose", "asked", 7),
+                    *moved("asked", event, "pending_approval", target, "permit_id = 'loose'"),
+                ),
+                ("gonogo_campaign_permit_fk",),
+            ),
+            Attack(
+                f"{target} with an ended permit",
+                moved("revoked", "resume", "paused", target, "permit_id = :revoked_permit"),
+                ("gonogo_campaign_permits",),
+            ),
+            Attack(
+                f"{target} with a permit that was ended while it was held",
+                (ended("paused_permit"), *moved("paused", "resume", "paused", target)),
+                ("gonogo_campaign_permits",),
+            ),
+        )
+    ),
+    Attack(
+        "running without a permit",
+        (ended("active_permit"), *moved("active", "begin", "active", "running", "permit_id = NULL")),
+        ("gonogo_campaign_gate",),
+    ),
+    Attack(
+        "running with a junk permit",
+        (ended("active_permit"), *moved("active", "begin", "active", "running", "permit_id = 'junk'")),
+        ("gonogo_campaign_permit_fk",),
+    ),
+    Attack(
+        "running with another campaign's permit",
+        (ended("active_permit"), *moved("active", "begin", "active", "running", "permit_id = :paused_permit")),
+        ("gonogo_campaign_permit_fk",),
+    ),
+    Attack(
+        "running with the permit of the run before",
+        ("UPDATE gonogo_campaign SET permit_id = :first_permit WHERE id = :second",),
+        ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
+    ),
+    Attack(
+        "the permit taken from a campaign that is sending",
+        (ended("live_permit"), "UPDATE gonogo_campaign SET permit_id = NULL WHERE id = :live"),
+        ("gonogo_campaign_gate",),
+    ),
+    Attack(
+        "a permit put down without its end",
+        ("UPDATE gonogo_campaign SET permit_id = NULL WHERE id = :paused",),
+        ("gonogo_campaign_permits",),
+    ),
+    Attack(
+        "a permit exchanged without its end",
+        (permit("loose", "paused", 2), "UPDATE gonogo_campaign SET permit_id = 'loose', run = 2 WHERE id = :paused"),
+        ("gonogo_campaign_permits",),
+    ),
+    Attack(
+        "a permit that outlives its campaign's end",
+        moved("paused", "cancel", "paused", "cancelled"),
+        ("gonogo_campaign_gate",),
+    ),
+    Attack("a run that falls", ("UPDATE gonogo_campaign SET run = 0 WHERE id = :asked",), ("gonogo_campaign_permits",)),
+    Attack("a second permit of one run", (permit("loose", "active", 1),)),
+    Attack("a permit of another kind", (permit("loose", "asked", 1, "test"),), ("gonogo_permit_kind",)),
+    Attack(
+        "born awaiting approval",
+        (copied("gonogo_campaign", "id = :bare", id="'new'", wire_id="'new'", state="'pending_approval'"),),
+        ("gonogo_campaign_born",),
+    ),
+    Attack(
+        "born with a run",
+        (copied("gonogo_campaign", "id = :bare", id="'new'", wire_id="'new'", run="1"),),
+        ("gonogo_campaign_born",),
+    ),
+    Attack(
+        "born begun",
+        (copied("gonogo_campaign", "id = :bare", id="'new'", wire_id="'new'", begun="(1 = 1)"),),
+        ("gonogo_campaign_born",),
+    ),
+    *(
+        Attack(
+            f"a message of a campaign that is {label}",
+            (message(label, label, 0),),
+            ("gonogo_ledger_permitted",),
+        )
+        for label in ("asked", "active", "paused", "revoked")
+    ),
+    Attack("a message of another campaign's run", (message("live", "asked", 0),), ("gonogo_ledger_permitted",)),
+    Attack("a message of the run before", (message("second", "first", 3),), ("gonogo_ledger_permitted",)),
+    Attack(
+        "a message under a permit that was ended in writing",
+        (ended("live_permit"), message("live", "live", 3)),
+        ("gonogo_ledger_permitted",),
+    ),
+]
+
+
+@on_both(LAW_1)
+def test_nothing_sends_without_a_permit_for_exactly_its_run(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+# Law 2: a vote holds only for the run that the reviewer was shown.
+
+LAW_2 = [
+    Attack(
+        "a decided task reopened",
+        ("UPDATE gonogo_task SET status = 'pending' WHERE id = :revoked_task",),
+        ("gonogo_task_decided",),
+    ),
+    Attack(
+        "a decided task decided otherwise",
+        ("UPDATE gonogo_task SET status = 'dismissed' WHERE id = :revoked_task",),
+        ("gonogo_task_decided",),
+    ),
+    Attack(
+        "an open task put about another run",
+        ("UPDATE gonogo_task SET run_id = :active_run WHERE id = :asked_task",),
+        ("gonogo_task_decided",),
+    ),
+    Attack(
+        "an open task put about another campaign",
+        ("UPDATE gonogo_task SET campaign_id = :draft WHERE id = :asked_task",),
+        ("gonogo_task_decided",),
+    ),
+    Attack(
+        "what an open task asks for, changed",
+        (
+            """UPDATE gonogo_task SET requirement = (SELECT extra FROM gonogo_campaign WHERE id = :bare)
+            WHERE id = :asked_task""",
+        ),
+        ("gonogo_task_decided",),
+    ),
+    Attack(
+        "a second open task of one campaign",
+        (copied("gonogo_task", "id = :asked_task", id="'new'"),),
+        ("gonogo_task_open_key",),
+    ),
+]
+
+
+@on_both(LAW_2)
+def test_a_vote_holds_only_for_what_was_shown(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+# Law 3: what is sent is what was approved.
+
+OTHERWISE = {
+    "campaign_id": ":draft",
+    "number": "number + 10",
+    "generation": "generation + 1",
+    "requester": "'x'",
+    "opened_at": "(SELECT expires_at FROM gonogo_task WHERE id = :asked_task)",
+    "content_id": "settings_id",
+    "sender_id": "settings_id",
+    "settings_id": "sender_id",
+    "start_at": "opened_at",
+    "recipients": "recipients + 1",
+    "chain": "chain - 1",
+    "steps": "steps + 1",
+    "findings": "NULL",
+    "warnings": "(SELECT extra FROM gonogo_campaign WHERE id = :bare)",
+    "seal": "'x'",
+}
+LAW_3 = [
+    *(
+        Attack(
+            f"the {column} of a sealed run changed",
+            (f"UPDATE gonogo_run SET {column} = {value} WHERE id = :asked_run",),
+            ("gonogo_run_sealed",),
+        )
+        for column, value in OTHERWISE.items()
+    ),
+    Attack("a seal broken", ("UPDATE gonogo_run SET seal = NULL WHERE id = :asked_run",), ("gonogo_run_sealed",)),
+    Attack(
+        "a recipient added to a sealed audience",
+        (copied("gonogo_audience", "run_id = :asked_run AND position = 0", position="99"),),
+        ("gonogo_audience_sealed",),
+    ),
+    Attack(
+        "a message for who is not in the audience",
+        (message("live", "live", 3).replace("a.position,", "99,", 1),),
+        ("gonogo_ledger_audience_fk",),
+    ),
+    Attack(
+        "a message that counts for somebody else",
+        (message("live", "live", 3, contact_id="'x'"),),
+        ("gonogo_ledger_permitted",),
+    ),
+    *(
+        Attack(
+            f"the {column} of a payload rewritten",
+            (f"UPDATE gonogo_payload SET {column} = {value} WHERE workspace_id = :workspace",),
+            ("gonogo_payload_erased",),
+        )
+        for column, value in (("body", "'{}'"), ("salt", "(SELECT max(salt) FROM gonogo_workspace)"))
+    ),
+    Attack(
+        "the digest of a payload rewritten",
+        (
+            copied("gonogo_payload", "digest = (SELECT max(digest) FROM gonogo_payload)", digest="'loose'"),
+            "UPDATE gonogo_payload SET digest = 'loosened', salt = NULL, body = NULL WHERE digest = 'loose'",
+        ),
+        ("gonogo_payload_erased",),
+    ),
+    Attack(
+        "an erased payload restored",
+        (
+            "UPDATE gonogo_payload SET body = NULL, salt = NULL",
+            "UPDATE gonogo_payload SET body = '{}' WHERE workspace_id = :workspace",
+        ),
+        ("gonogo_payload_erased",),
+    ),
+]
+
+
+@on_both(LAW_3)
+def test_what_is_sent_is_what_was_approved(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+def test_every_column_that_a_run_pins_is_attacked() -> None:
+    """In the model, `step` is the first column that tells how it went."""
+    columns = [column.name for column in Base.metadata.tables["gonogo_run"].columns]
+    assert set(OTHERWISE) == set(columns[1 : columns.index("step")])
+
+
+def test_a_payload_can_be_erased_and_its_digest_stays(scene: Scene) -> None:
+    with scene.engine.connect() as connection:
+        before = connection.execute(sa.text("SELECT count(DISTINCT digest) FROM gonogo_payload")).scalar()
+        connection.execute(sa.text("UPDATE gonogo_payload SET salt = NULL, body = NULL"))
+        left = connection.execute(sa.text("SELECT count(DISTINCT digest), count(body) FROM gonogo_payload")).one()
+        assert tuple(left) == (before, 0)
+
+
+# Law 5: every stored (state, event, state) is a row of the table.
+
+LAW_5 = [
+    Attack(
+        "a state changed without a step",
+        ("UPDATE gonogo_campaign SET state = 'cancelled' WHERE id = :draft",),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a state changed by the step before",
+        ("UPDATE gonogo_campaign SET state = 'cancelled', seq = seq + 1 WHERE id = :draft",),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a state changed by a step that leads elsewhere",
+        (
+            step("draft", "cancel", "draft", "cancelled"),
+            "UPDATE gonogo_campaign SET state = 'pending_approval', seq = seq + 1 WHERE id = :draft",
+        ),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a state changed by a step from elsewhere",
+        moved("asked", "cancel", "draft", "cancelled"),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a state changed by another campaign's step",
+        (
+            step("draft", "cancel", "draft", "cancelled"),
+            "UPDATE gonogo_campaign SET state = 'cancelled', seq = 2 WHERE id = :bare",
+        ),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a step that is no row of the table",
+        (step("draft", "complete", "draft", "completed"),),
+        ("gonogo_step_move_fk",),
+    ),
+    Attack(
+        "a state that is none",
+        ("UPDATE gonogo_campaign SET state = 'launching' WHERE id = :draft",),
+        ("gonogo_campaign_moves", "gonogo_campaign_state"),
+    ),
+    Attack(
+        "the number of steps lowered",
+        ("UPDATE gonogo_campaign SET seq = 0 WHERE id = :draft",),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "the number of steps raised without a step",
+        ("UPDATE gonogo_campaign SET seq = seq + 1 WHERE id = :draft",),
+        ("gonogo_campaign_moves",),
+    ),
+    Attack(
+        "a step left out",
+        (
+            step("draft", "revise", "draft", "draft").replace("seq + 1", "seq + 2"),
+            "UPDATE gonogo_campaign SET seq = seq + 2 WHERE id = :draft",
+        ),
+        ("gonogo_campaign_moves",),
+    ),
+]
+
+
+@on_both(LAW_5)
+def test_a_state_changes_only_by_a_recorded_row_of_the_table(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+# Law 9: one workspace never changes another's rows.
+
+LAW_9 = [
+    Attack(
+        "a campaign put into another workspace",
+        ("UPDATE gonogo_campaign SET workspace_id = :other_workspace WHERE id = :draft",),
+        ("gonogo_campaign_named",),
+    ),
+    Attack(
+        "a task put into another workspace",
+        ("UPDATE gonogo_task SET workspace_id = :other_workspace WHERE id = :asked_task",),
+        ("gonogo_task_decided",),
+    ),
+]
+
+
+@on_both(LAW_9)
+def test_rows_stay_with_their_workspace(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+# Law 10: no message is knowingly sent twice.
+
+LAW_10 = [
+    Attack(
+        "a recipient claimed twice in a generation",
+        (message("second", "second", 0, contact_id=ALREADY_SENT),),
+        ("gonogo_ledger_once_key", "gonogo_ledger_permitted"),
+    ),
+    Attack(
+        "a message claimed for another generation",
+        (message("live", "live", 3, generation="c.generation + 1"),),
+        ("gonogo_ledger_permitted",),
+    ),
+    Attack(
+        "a message of a step that there is not",
+        (message("live", "live", 0, step="1"),),
+        ("gonogo_ledger_permitted",),
+    ),
+    Attack(
+        "a message born in a state that is none",
+        (message("live", "live", 3, state="'lost'"),),
+        ("gonogo_ledger_state",),
+    ),
+    Attack(
+        "a message that was sent opened again",
+        ("UPDATE gonogo_ledger SET state = 'claimed' WHERE campaign_id = :live AND state = 'sent'",),
+        ("gonogo_ledger_settles",),
+    ),
+    Attack(
+        "an unknown message claimed again",
+        ("UPDATE gonogo_ledger SET state = 'claimed' WHERE campaign_id = :live AND state = 'unknown'",),
+        ("gonogo_ledger_settles",),
+    ),
+    *(
+        Attack(
+            f"the {column} of a claim changed",
+            (f"UPDATE gonogo_ledger SET {column} = {value} WHERE campaign_id = :live AND state = 'claimed'",),
+            ("gonogo_ledger_settles",),
+        )
+        for column, value in (
+            ("run_id", ":second_run"),
+            ("step", "1"),
+            ("position", "3"),
+            ("contact_id", "'x'"),
+            ("campaign_id", ":second"),
+            ("generation", "generation + 1"),
+            ("token", "'x'"),
+        )
+    ),
+]  # fmt: skip
+
+
+@on_both(LAW_10)
+def test_no_message_is_claimed_twice_nor_settled_twice(scene: Scene, attack: Attack) -> None:
+    assert refused(scene.engine, attack, scene.names)
+
+
+# Every mechanism taken away once
+
+HELD = [attack for attack in (*LAW_1, *LAW_2, *LAW_3, *LAW_5, *LAW_9, *LAW_10) if attack.held_by]
+
+
+@on_both(HELD)
+def test_it_succeeds_once_what_refuses_it_is_gone(scene: Scene, attack: Attack) -> None:
+    assert succeeds_without(scene.engine, attack, scene.names)

@@ -1,0 +1,55 @@
+"""One database in which every attack finds what it needs."""
+
+import pytest
+import sqlalchemy as sa
+from whenever import TimeDelta
+
+from gonogo import proposal, service
+from support.engine import Bench, asking
+
+
+class Scene:
+    """Campaigns in every situation that an attack starts from, each with the ids of its run, task and permit.
+
+    `bare` has no step; `draft` has one; `asked` awaits people; `long` awaits its review; `active`, `live` (running, one
+    message each sent, unknown and claimed), `paused`; `revoked`; `second` runs again after a revocation.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine, self.names = engine, dict[str, object]()
+        bench = self.bench = Bench(engine)
+        bench.policy(asking())
+        self._add("bare", bench.draft(0))
+        self._add("draft", bench.draft(2))
+        self._add("asked", bench.asked(3).id)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(proposal, "REVIEWED_AT_ONCE", 0)
+            self._add("long", bench.asked(3).id)
+        self._add("active", bench.launched(3).id)
+        live = bench.running(5)
+        bench.claim(live, 1, sent=1)
+        bench.claim(live, 1, "dead")
+        bench.clock.move(TimeDelta(seconds=9))
+        bench.do(service.take_over, live.id, "dead")
+        bench.claim(live, 1, "alive")
+        self._add("live", live.id)
+        self._add("paused", bench.did(service.pause, bench.launched(3).id).id)
+        self._add("revoked", bench.did(service.revoke, bench.launched(3).id, by=bench.bob).id)
+        second = bench.running(4)
+        bench.claim(second, 2, sent=2)
+        self._add("first", second.id)
+        bench.did(service.revoke, second.id, by=bench.bob)
+        again = bench.did(service.resume, second.id)
+        permitted = bench.did(service.approve, again.task_id, by=bench.bob)
+        bench.did(service.begin, second.id, permitted.permit_id)
+        self._add("second", second.id)
+        self.names["workspace"] = bench.workspace
+        self.names["other_workspace"] = Bench(engine).workspace
+
+    def _add(self, label: str, campaign: str) -> None:
+        case = self.bench.case(campaign)
+        permit = self.bench.scalar(
+            "SELECT id FROM gonogo_permit WHERE campaign_id = :id AND run = :run", id=campaign, run=case.run
+        )
+        ids = {"": campaign, "_run": case.run_id, "_task": case.task_id, "_permit": permit}
+        self.names |= {f"{label}{suffix}": value for suffix, value in ids.items()}
