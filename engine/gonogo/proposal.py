@@ -80,7 +80,7 @@ def propose(call: Call, case: Case, *, at_once: bool = False) -> Proposal:
     steps = len(content.steps) if content else 1
     recipients = lists.count_next(call.connection, case, steps)
     at_once = at_once or recipients <= REVIEWED_AT_ONCE
-    chain = recipients + (lists.chain(call.connection, case) if case.begun else 0)
+    chain = recipients + (lists.reached(call.connection, case, steps) if case.begun else 0)
     settings = versions[case.settings_id].body
     findings = _review(call, case, content, settings, steps) if at_once else ()
     return Proposal(

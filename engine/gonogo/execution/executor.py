@@ -93,6 +93,9 @@ class Executor:
         results: list[Result] = []
         while held and (batch := self._next(held, results)):
             results = self._send(held, batch)
+            if len(results) < len(batch):
+                self._put_down(held, results)
+                return
 
     def _call(self, connection: sa.Connection, workspace: str) -> Call:
         return Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start)
@@ -182,6 +185,14 @@ class Executor:
             span=(results[0][0], results[-1][0]),
             unsent=[result for result in results if result[1] != "sent"],
         )
+
+    def _put_down(self, held: Segment, results: list[Result]) -> None:
+        """This worker stood still past its lease. What it did send is settled; the rest lapses with the lease, for
+        somebody may have taken the run over."""
+        with self.engine.begin() as connection:
+            call = self._call(connection, held.workspace)
+            cases.lock(connection, held.workspace, held.campaign)
+            ledger.progress(connection, held.run_id, self._settle(call, held, results), {})
 
     def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int], *, goes_on: bool) -> None:
         """This segment ends: stopped by somebody, handed to its successor, or at the end of a step."""

@@ -198,12 +198,14 @@ def leaves(connection: sa.Connection, run_id: str) -> Iterator[str]:
         yield row.payload
 
 
-def chain(connection: sa.Connection, case: Case) -> int:
-    """How many different recipients the runs of this generation have claimed so far."""
+def reached(connection: sa.Connection, case: Case, steps: int) -> int:
+    """How many people the runs of this generation have claimed whom the next run would not have."""
+    taken = _next_audience(case, steps, contact.c.id).subquery()
     wanted = (
         sa.select(sa.func.count(sa.distinct(ledger.c.contact_id)))
         .join(run, run.c.id == ledger.c.run_id)
         .where(run.c.campaign_id == case.id, run.c.generation == case.generation)
+        .where(ledger.c.contact_id.not_in(sa.select(taken.c.id)))
     )
     return int(connection.execute(wanted).scalar_one())
 

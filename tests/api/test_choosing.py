@@ -1,0 +1,196 @@
+"""Which dialect answers: the mount, else the host, else the key, else the shape of the path."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from gonogo_api.choosing import by_prefix, by_shape, mounted
+from support.errors import DIALECTS, campaigns, says_no
+from support.house import NOBODY, refusal
+from support.server import Client, Server
+
+HOSTS = {f"api.{dialect}.example": dialect for dialect in DIALECTS}
+FOREIGN = [(mount, key) for mount in DIALECTS for key in DIALECTS if mount != key]
+CAMP, HEX = "camp_123", "507f1f77bcf86cd799439011"
+#: What a path looks like, and whose it is.
+SHAPES = {
+    f"/v1/campaigns/{NOBODY}/start": "leadlex",
+    "/v1/campaigns/42/start": "leadlex",
+    "/v1/campaigns": "leadlex",
+    "/v1/lexi/tasks": "leadlex",
+    "/functions/v1/api-gateway/v1/campaigns/campaign-uuid/start": "leadlex",
+    f"/v1/accounts/{HEX}/campaigns/{HEX}/start": "sonarly",
+    "/v1/accounts": "sonarly",
+    f"/v1/campaigns/{CAMP}/start": "leadterra",
+    "/v1/leads/bulk": "leadterra",
+    "/v1/sender-pools": "leadterra",
+    "/api/v1/campaigns/42/start": "burki",
+    "/api/v1/campaigns/-1": "burki",
+    "/api/v1/assistants": "burki",
+    f"/api/v1/campaigns/{NOBODY}/launch": "bavlio",
+    "/api/v1/datasets": "bavlio",
+    "/api/v1/templates": "bavlio",
+    "/nowhere": "leadlex",
+}
+
+
+@pytest.fixture(scope="module")
+def hosting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that knows the hosts of all five products."""
+    folder = tmp_path_factory.mktemp("hosting")
+    hosts = "{" + ", ".join(f'"{host}": "{dialect}"' for host, dialect in HOSTS.items()) + "}"
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, extra={"GONOGO_HOSTS": hosts})
+    yield server.start()
+    server.stop()
+
+
+def speaks(answer: requests.Response, dialect: str, status: int) -> None:
+    assert answer.status_code == status, answer.text
+    says_no(answer, dialect)
+
+
+# The mount
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_mount_speaks_its_dialect_whatever_the_key(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    path = campaigns(tenant)
+    assert tenant.client().get(path).status_code == 200
+    for key in (None, "x", "wbk_your_api_key_here", "sk_live_YOUR_KEY", "bav_live_none", "bk_live_none"):
+        speaks(Client(server.base, key).get(path), dialect, 401)
+
+
+@pytest.mark.parametrize(("mount", "other"), FOREIGN)
+def test_a_key_of_another_dialect_opens_no_mount(server: Server, mount: str, other: str) -> None:
+    tenant = server.workspace(mount)
+    stranger = tenant.client(dialect=other)
+    speaks(stranger.get(campaigns(tenant)), mount, 401)
+    speaks(stranger.post(campaigns(tenant), {"name": "Spring"}), mount, 401)
+
+
+def test_a_mount_is_a_whole_word(server: Server) -> None:
+    tenant = server.workspace()
+    speaks(tenant.client().get("/leadlexx/v1/campaigns"), "leadlex", 404)
+    speaks(tenant.client().get("/leadlex/leadlex/v1/campaigns"), "leadlex", 404)
+    speaks(tenant.client().get("/leadlex/sonarly/v1/campaigns"), "leadlex", 404)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/", (None, "/")),
+        ("/v1/campaigns/", (None, "/v1/campaigns")),
+        ("/leadlex", ("leadlex", "/")),
+        ("/leadlex/", ("leadlex", "/")),
+        ("/sonarly/v1/accounts", ("sonarly", "/v1/accounts")),
+        ("/functions/v1/api-gateway/v1/campaigns", (None, "/v1/campaigns")),
+        ("/leadlex/functions/v1/api-gateway/v1/campaigns/", ("leadlex", "/v1/campaigns")),
+        ("/functions/v1/api-gatewayx", (None, "/functions/v1/api-gatewayx")),
+    ],
+)
+def test_mount_gateway_and_last_slash_are_taken_off(path: str, found: tuple[str | None, str]) -> None:
+    assert mounted(path) == found
+
+
+# The host
+
+
+@pytest.mark.parametrize(("host", "dialect"), HOSTS.items())
+def test_a_host_speaks_its_dialect_whatever_the_key(hosting: Server, host: str, dialect: str) -> None:
+    tenant = hosting.workspace(dialect)
+    path = campaigns(tenant).removeprefix(f"/{dialect}")
+    client = tenant.client()
+    for name in (host, host.upper(), f"{host}:8443"):
+        client.headers = {"Host": name}
+        assert client.get(path).status_code == 200, name
+    for other in DIALECTS:
+        if other != dialect:
+            stranger = tenant.client(dialect=other)
+            stranger.headers = {"Host": host}
+            speaks(stranger.get(path), dialect, 401)
+    speaks(Client(hosting.base, None, {"Host": host}).get(path), dialect, 401)
+    speaks(Client(hosting.base, client.key, {"Host": host}).get("/nowhere"), dialect, 404)
+
+
+def test_a_mount_outdoes_the_host(hosting: Server) -> None:
+    client = hosting.workspace("leadlex").client()
+    client.headers = {"Host": "api.burki.example"}
+    assert client.get("/leadlex/v1/campaigns").status_code == 200
+    speaks(client.get("/v1/campaigns"), "burki", 401)
+
+
+def test_a_host_that_nobody_named_decides_nothing(hosting: Server) -> None:
+    client = hosting.workspace("leadterra").client()
+    client.headers = {"Host": "api.burki.example.evil.example"}
+    assert client.get("/v1/campaigns").status_code == 200
+
+
+# The key
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_good_key_chooses_its_dialect(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    client = tenant.client()
+    assert client.get(campaigns(tenant).removeprefix(f"/{dialect}")).status_code == 200
+    for path in SHAPES:
+        answer = client.get(path)
+        assert answer.status_code != 401, path
+        if answer.status_code != 200:
+            says_no(answer, dialect)
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "dialect"),
+    [
+        ("wbk_your_api_key_here", "/api/v1/campaigns/42", "leadlex"),
+        ("bav_live_none", "/v1/campaigns", "bavlio"),
+        ("bk_live_none", "/v1/campaigns", "burki"),
+        ("sk_live_YOUR_KEY", f"/v1/campaigns/{CAMP}", "leadterra"),
+        ("sk_live_YOUR_KEY", f"/v1/accounts/{HEX}/campaigns/{HEX}", "sonarly"),
+        ("YOUR_API_KEY", "/api/v1/campaigns/42", "burki"),
+        ("sk_live_YOUR_KEY", "/v1/campaigns", "leadlex"),
+    ],
+)
+def test_a_bad_key_is_answered_in_the_dialect_of_its_prefix_or_of_the_path(
+    server: Server, key: str, path: str, dialect: str
+) -> None:
+    assert (by_prefix(key) or by_shape(path)) == dialect
+    speaks(Client(server.base, key).get(path), dialect, 404 if path in UNSERVED[dialect] else 401)
+
+
+UNSERVED = {
+    "leadlex": ("/api/v1/campaigns/42",),
+    "bavlio": ("/v1/campaigns",),
+    "burki": ("/v1/campaigns",),
+    "leadterra": (),
+    "sonarly": (),
+}
+
+
+# The shape of the path
+
+
+@pytest.mark.parametrize(("path", "dialect"), SHAPES.items())
+def test_without_a_key_the_path_chooses(server: Server, path: str, dialect: str) -> None:
+    _, inner = mounted(path)
+    assert by_shape(inner) == dialect
+    answer = Client(server.base).post(path)
+    assert answer.status_code in (401, 404, 405)
+    says_no(answer, dialect)
+
+
+def test_a_campaign_is_served_by_its_own_dialect_and_under_its_uuid_by_the_house(server: Server) -> None:
+    tenant = server.workspace("leadterra")
+    wire_id = tenant.client().post("/v1/campaigns", {"name": "Spring"}).json()["id"]
+    house, burki = tenant.client(dialect="leadlex"), tenant.client(dialect="burki")
+
+    [shown] = house.get("/v1/campaigns").json()["data"]["campaigns"]
+
+    assert house.get(f"/v1/campaigns/{shown['id']}").json()["data"]["campaign"]["name"] == "Spring"
+    assert tenant.client().get(f"/v1/campaigns/{wire_id}").status_code == 200
+    assert refusal(house.get(f"/v1/campaigns/{wire_id}")) == (404, "not_found", [])
+    assert tenant.client().get(f"/v1/campaigns/{shown['id']}").status_code == 404
+    assert burki.get("/api/v1/campaigns/1").status_code == 404
