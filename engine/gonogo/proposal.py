@@ -71,18 +71,23 @@ class Proposal:
         }
 
 
-def propose(call: Call, case: Case, *, at_once: bool = False) -> Proposal:
-    """Look at everything a run opened now would pin. A long list is left to a review of its own (ruling None)."""
+def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = False) -> Proposal:
+    """Look at everything a run opened now would pin.
+
+    A long list is left to a review of its own (the ruling is None), unless all is wanted `at_once`. That review then
+    looks at the run that was `opened`: at the audience that was taken, whatever the list has become.
+    """
     sender_id = case.sender_id or case.default_sender_id
     ids = [pinned for pinned in (case.content_id, sender_id, case.settings_id) if pinned]
     versions = workspaces.versions(call.connection, ids)
     content = Content.from_document(versions[case.content_id].body) if case.content_id else None
     steps = len(content.steps) if content else 1
-    recipients = lists.count_next(call.connection, case, steps)
-    at_once = at_once or recipients <= REVIEWED_AT_ONCE
+    recipients = case.recipients if opened and case.recipients else lists.count_next(call.connection, case, steps)
+    at_once = at_once or opened or recipients <= REVIEWED_AT_ONCE
     chain = recipients + (lists.reached(call.connection, case, steps) if case.begun else 0)
     settings = versions[case.settings_id].body
-    findings = _review(call, case, content, settings, steps) if at_once else ()
+    audience = _Audience(call, case, steps, opened)
+    findings = _review(call, case, content, settings, audience) if at_once else ()
     return Proposal(
         content_id=case.content_id,
         sender_id=sender_id,
@@ -157,22 +162,35 @@ def _ruling(call: Call, case: Case, chain: int, findings: tuple[Finding, ...]) -
     return policy.rule_on(policy.parse(document), policy.Question(chain, case.channel, clean))
 
 
-def _review(call: Call, case: Case, content: Content | None, settings: Document, steps: int) -> tuple[Finding, ...]:
-    class Audience:
-        """Read anew by every check that goes through it."""
+@dataclass(frozen=True, slots=True)
+class _Audience:
+    """Whom the run would reach, or does; read anew by every check that goes through it."""
 
-        def __iter__(self) -> Iterator[Recipient]:
-            for contact_id, body in lists.read_next(call.connection, case, steps):
-                said = json.loads(body)
-                yield Recipient(contact_id, said["address"], said["variables"], said["zone"])
+    call: Call
+    case: Case
+    steps: int
+    opened: bool
 
+    def __iter__(self) -> Iterator[Recipient]:
+        connection, run_id = self.call.connection, self.case.run_id
+        rows = lists.read_next(connection, self.case, self.steps)
+        if self.opened and run_id:
+            rows = lists.read_audience(connection, run_id)
+        for contact_id, body in rows:
+            said = json.loads(body)
+            yield Recipient(contact_id, said["address"], said["variables"], said["zone"])
+
+
+def _review(
+    call: Call, case: Case, content: Content | None, settings: Document, audience: _Audience
+) -> tuple[Finding, ...]:
     return review(
         Reviewed(
             content=content,
             settings=settings,
             start_at=case.start_at,
             now=call.now,
-            audience=Audience(),
+            audience=audience,
             excluded=lists.excluded(call.connection, case.list_id),
             channel=case.channel,
         )

@@ -321,7 +321,7 @@ def _propose(call: Call, case: Case, event: Event, *, asked: bool) -> Outcome:
     """Look at what a run would be, if the state offers the event at all, and decide about it."""
     if not asked:
         return record(call, case, event, decide(CAMPAIGN, case.state, event, facts_of(call, case)))
-    proposal = propose(call, case, at_once=event == "reviewed")
+    proposal = propose(call, case, opened=event == "reviewed")
     facts = facts_of(call, case, **proposal.facts())
     decision = decide(CAMPAIGN, case.state, event, facts)
     change = Change(proposal=proposal, figures={"facts": _figures(case, proposal, facts)})

@@ -118,7 +118,7 @@ def test_a_mount_outdoes_the_host(hosting: Server) -> None:
     client = hosting.workspace("leadlex").client()
     client.headers = {"Host": "api.burki.example"}
     assert client.get("/leadlex/v1/campaigns").status_code == 200
-    speaks(client.get("/v1/campaigns"), "burki", 401)
+    speaks(client.get("/api/v1/campaigns"), "burki", 401)
 
 
 def test_a_host_that_nobody_named_decides_nothing(hosting: Server) -> None:

@@ -5,7 +5,7 @@ Whatever a test did with its bench, the rows must tell a lawful story in the end
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -24,18 +24,33 @@ def bench(engine: sa.Engine) -> Iterator[Bench]:
         assert audit(connection) == []
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """One for all attacks of a module: each is rolled back."""
+@pytest.fixture(scope="session")
+def scenes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Scene]]:
+    """One scene on each database, for all attacks: each is rolled back."""
     name = f"scene_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("scene") / f"{name}.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        engine = database.connect(f"sqlite:///{path}")
-    else:
-        cluster, template = request.getfixturevalue("postgresql"), request.getfixturevalue("postgresql_template")
-        engine = database.connect(cluster.create(name, template))
-    yield Scene(engine)
-    engine.dispose()
-    if request.param == "postgresql":
-        cluster.drop(name)
+    made: dict[str, Scene] = {}
+
+    def make(backend: str) -> str:
+        template = request.getfixturevalue(f"{backend}_template")
+        if backend == "postgresql":
+            return str(request.getfixturevalue("postgresql").create(name, template))
+        return f"sqlite:///{shutil.copyfile(template, tmp_path_factory.mktemp('scene') / 'scene.db')}"
+
+    def scene(backend: str) -> Scene:
+        if backend not in made:
+            made[backend] = Scene(database.connect(make(backend)))
+        return made[backend]
+
+    yield scene
+    for backend, known in made.items():
+        known.engine.dispose()
+        if backend == "postgresql":
+            request.getfixturevalue("postgresql").drop(name)
+
+
+@pytest.fixture
+def scene(request: pytest.FixtureRequest, scenes: Callable[[str], Scene]) -> Scene:
+    """The scene on the database that the test names."""
+    return scenes(request.param)

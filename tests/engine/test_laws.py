@@ -5,6 +5,7 @@ Law 6 has a file of its own (`test_append_only.py`), law 4 another (`test_races.
 laws, whoever asks, is in the last sections here and in `test_service.py`.
 """
 
+import pytest
 import sqlalchemy as sa
 
 from gonogo.models import Base
@@ -273,6 +274,7 @@ def test_every_column_that_a_run_pins_is_attacked() -> None:
     assert set(OTHERWISE) == set(columns[1 : columns.index("step")])
 
 
+@pytest.mark.parametrize("scene", ["sqlite", "postgresql"], indirect=True)
 def test_a_payload_can_be_erased_and_its_digest_stays(scene: Scene) -> None:
     with scene.engine.connect() as connection:
         before = connection.execute(sa.text("SELECT count(DISTINCT digest) FROM gonogo_payload")).scalar()

@@ -34,7 +34,7 @@ def on_both(attacks: Iterable[Attack]) -> pytest.MarkDecorator:
         for attack in attacks
         if attack.on in ("", backend)
     ]
-    return pytest.mark.parametrize(("scene", "attack"), tries, indirect=["scene"], scope="module")
+    return pytest.mark.parametrize(("scene", "attack"), tries, indirect=["scene"])
 
 
 def refused(engine: sa.Engine, attack: Attack, names: Mapping[str, object]) -> bool:

@@ -181,6 +181,18 @@ def read_next(connection: sa.Connection, case: Case, steps: int) -> Iterator[tup
         yield row.id, row.body
 
 
+def read_audience(connection: sa.Connection, run_id: str) -> Iterator[tuple[str, str]]:
+    """(contact, what it says) of every recipient of a run, in order; those that were erased are passed over."""
+    wanted = (
+        sa.select(audience.c.contact_id, payload.c.body)
+        .join(payload, payload.c.digest == audience.c.payload)
+        .where(audience.c.run_id == run_id, payload.c.body.is_not(None))
+        .order_by(audience.c.position)
+    )
+    for row in connection.execute(wanted, execution_options={"yield_per": 1000}):
+        yield row.contact_id, row.body
+
+
 def snapshot(connection: sa.Connection, case: Case, steps: int, run_id: str) -> None:
     """Take the audience of a run from the list as it is."""
     position = (sa.func.row_number().over(order_by=contact.c.position) - 1).label("nth")
