@@ -114,7 +114,7 @@ BY_ANOTHER_KEY = [
                 )
             ),
         ),
-        ("gonogo_ledger_once",),
+        ("gonogo_ledger_once", "gonogo_ledger_permitted"),
         "sqlite",
     ),
     Attack(

@@ -51,8 +51,10 @@ def refused(engine: sa.Engine, attack: Attack, names: Mapping[str, object]) -> b
 def succeeds_without(engine: sa.Engine, attack: Attack, names: Mapping[str, object]) -> bool:
     """Whether an attack succeeds where what refuses it was dropped. Raises what refuses it still."""
     with engine.connect() as connection:
+        elsewhere = "_whole" if engine.dialect.name == "sqlite" else "_once"  # triggers that only the other one has
         for name in attack.held_by:
-            drop(connection, name)
+            if not name.endswith(elsewhere):
+                drop(connection, name)
         _run(connection, attack.statements, names)
         connection.rollback()
         connection.invalidate()  # SQLite remembers the schema as it was while it was weak
