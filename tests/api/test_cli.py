@@ -206,7 +206,7 @@ def newer(migrated: Path, path: Path) -> None:
 
 def unguarded(migrated: Path, path: Path) -> None:
     shutil.copyfile(migrated, path)
-    execute(path, "DROP TRIGGER gonogo_vote_no_update")
+    execute(path, "DROP TRIGGER gonogo_vote_fixed")
 
 
 def execute(path: Path, statement: str) -> None:

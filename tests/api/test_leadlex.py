@@ -720,7 +720,8 @@ def test_a_policy_may_ask_for_every_warning_to_be_acknowledged(server: Server) -
     approve = f"/v1/lexi/tasks/{task}/approve"
     before = house.rows()
 
-    for body in (None, {"acknowledge": []}):
+    bodies: list[Body | None] = [None, {"acknowledge": []}]
+    for body in bodies:
         answer = house.client.post(approve, body)
         assert refusal(answer) == (400, "validation_error", ["acknowledgement_missing"])
     assert house.rows() == before

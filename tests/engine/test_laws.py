@@ -5,10 +5,26 @@ Law 6 has a file of its own (`test_append_only.py`), law 4 another (`test_races.
 laws, whoever asks, is in the last sections here and in `test_service.py`.
 """
 
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
+from whenever import TimeDelta
 
+from gonogo import service
+from gonogo.campaign import CAMPAIGN
+from gonogo.errors import Conflict, Invalid, NotFound
+from gonogo.facts import Facts
+from gonogo.machine import decide
 from gonogo.models import Base
+from gonogo.proposal import facts_of
+from gonogo.record import record
+from gonogo.review import Finding
+from gonogo.store import workspaces
 from support.attacks import (
     ALREADY_SENT,
     Attack,
@@ -22,6 +38,7 @@ from support.attacks import (
     step,
     succeeds_without,
 )
+from support.engine import NOW, SEQUENCE, Bench, asking, codes, snapshot
 from support.scene import Scene
 
 # Law 1: no run is scheduled or executed without a permit for exactly that run.
@@ -441,3 +458,141 @@ HELD = [attack for attack in (*LAW_1, *LAW_2, *LAW_3, *LAW_5, *LAW_9, *LAW_10) i
 @on_both(HELD)
 def test_it_succeeds_once_what_refuses_it_is_gone(scene: Scene, attack: Attack) -> None:
     assert succeeds_without(scene.engine, attack, scene.names)
+
+
+# Law 4: each decision is judged against the state that the one before left.
+
+
+def test_a_decision_about_what_has_changed_meanwhile_is_not_written(bench: Bench) -> None:
+    stale = bench.asked()
+    bench.did(service.revise, stale.id, name="Summer")
+    with pytest.raises(Conflict), bench.call() as call:
+        decision = decide(CAMPAIGN, stale.state, "cancel", facts_of(call, stale))
+        record(call, stale, "cancel", decision)
+    assert bench.case(stale.id).state == "draft"
+
+
+# Law 7: state, step, vote, permit and job commit in one transaction, or not at all.
+
+
+class PowerCut(Exception):
+    """What the tests below do to a transaction."""
+
+
+@contextmanager
+def cut_at(engine: sa.Engine, statement: int) -> Iterator[None]:
+    """Break the connection's work off at the statement of that number, from 0."""
+    seen = itertools.count()
+
+    def before(*_: object) -> None:
+        if next(seen) == statement:
+            raise PowerCut
+
+    sa.event.listen(engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", before)
+
+
+@pytest.mark.parametrize("verb", ["start", "approve", "revoke", "cancel", "revise"])
+def test_whatever_breaks_in_a_use_case_leaves_nothing_of_it(bench: Bench, verb: str) -> None:
+    use_case: Callable[..., Any] = getattr(service, verb)
+    asked = bench.asked()
+    subject = {
+        "start": lambda: bench.draft(),
+        "approve": lambda: asked.task_id,
+        "revoke": lambda: bench.launched().id,
+        "cancel": lambda: bench.launched().id,
+        "revise": lambda: asked.id,
+    }[verb]()
+    changes = {"name": "Summer", "content": SEQUENCE} if verb == "revise" else {}
+    before, jobs = snapshot(bench.engine), bench.jobs.pending()
+    for statement in itertools.count():
+        try:
+            with cut_at(bench.engine, statement):
+                outcome = bench.do(use_case, subject, by=bench.bob, **changes)
+            break
+        except PowerCut:
+            assert (snapshot(bench.engine), bench.jobs.pending()) == (before, jobs), statement
+    assert not outcome.refused
+    assert statement > 5  # it was cut at each of several
+    assert snapshot(bench.engine) != before
+
+
+# Law 8: what is missing or broken opens nothing.
+
+
+def test_a_policy_that_can_not_be_found_opens_nothing(bench: Bench) -> None:
+    campaign = bench.draft()
+    bench.write("UPDATE gonogo_workspace SET policy = 99")
+    before = snapshot(bench.engine)
+    with pytest.raises(NotFound, match="99"):
+        bench.do(service.start, campaign)
+    assert snapshot(bench.engine) == before
+
+
+def test_a_policy_of_a_rule_that_is_unknown_opens_nothing(bench: Bench) -> None:
+    campaign = bench.draft()
+    with bench.call() as call:  # as a newer version may have written it
+        row = {"workspace_id": bench.workspace, "number": 1, "digest": "x", "actor": "x", "at": NOW}
+        workspaces.add_policy(call.connection, {**row, "document": {"rules": [{"name": "x", "approve": "coin toss"}]}})
+        workspaces.change(call.connection, bench.workspace, policy=1)
+    before = snapshot(bench.engine)
+    with pytest.raises(Invalid, match="approve"):
+        bench.do(service.start, campaign)
+    assert snapshot(bench.engine) == before
+
+
+def test_a_guard_that_raises_refuses_and_says_which(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Facts) -> None:
+        raise ZeroDivisionError
+
+    moves = tuple(replace(move, needs=(*move.needs, broken)) for move in CAMPAIGN.moves)
+    monkeypatch.setattr(service, "CAMPAIGN", replace(CAMPAIGN, moves=moves))
+    campaign = bench.draft(0)
+    before = snapshot(bench.engine)
+    for verb in (service.start, service.cancel, service.revise):
+        assert "guard_failed" in codes(bench.do(verb, campaign))
+    assert snapshot(bench.engine) == before
+    assert "the guard broken failed" in caplog.text
+
+
+def test_a_review_that_raises_opens_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> Iterator[Finding]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("gonogo.review.CHECKS", (broken,))
+    campaign = bench.draft()
+    before = snapshot(bench.engine)
+    with pytest.raises(ZeroDivisionError):
+        bench.do(service.start, campaign)
+    assert snapshot(bench.engine) == before
+
+
+def test_a_task_that_nobody_may_decide_stays_closed_until_it_expires(bench: Bench) -> None:
+    """An empty group: nobody holds `admin` here."""
+    case = bench.asked(policy=asking(group="owners"))
+    for person in (bench.ann, bench.bob, bench.zoe):
+        assert codes(bench.do(service.approve, case.task_id, by=person)) == ["not_entitled"]
+    bench.clock.move(TimeDelta(hours=72))
+    bench.tick.once()
+    assert (bench.case(case.id).state, bench.case(case.id).task_status) == ("draft", "expired")
+
+
+# Law 9: a foreign id answers exactly as a missing one. Every use case is asked in test_service.py.
+
+
+def test_a_list_of_another_workspace_is_as_one_that_there_is_not(bench: Bench) -> None:
+    foreign = Bench(bench.engine)
+    theirs = foreign.case(foreign.draft()).list_id
+    mine = bench.draft()
+    before = snapshot(bench.engine)
+    for list_id in (theirs, "there is none"):
+        with pytest.raises(NotFound, match=list_id):
+            bench.do(service.create, service.Draft("Spring", list_id=list_id))
+        with pytest.raises(NotFound, match=list_id):
+            bench.do(service.revise, mine, list_id=list_id)
+    assert snapshot(bench.engine) == before
