@@ -1,7 +1,7 @@
 """Decisions that come at once take effect one after another, on both databases."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
@@ -14,7 +14,7 @@ from support.engine import Bench, asking
 AT_ONCE = 8
 
 
-def together(verbs: list[Callable[[], Outcome]]) -> list[Outcome | Conflict]:
+def together(verbs: Sequence[Callable[[], Outcome]]) -> list[Outcome | Conflict]:
     """Do all of it at the same moment, each in a thread and a transaction of its own."""
     barrier = Barrier(len(verbs))
 
