@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,11 +37,17 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         authorization = headers.get("authorization")
-        visitor = await run_in_threadpool(self.who, authorization) if bearer(authorization) else None
+        visitor, failure = None, None
+        if bearer(authorization):
+            try:
+                visitor = await run_in_threadpool(self.who, authorization)
+            except DBAPIError as error:
+                failure = error  # told in the dialect's shape, once that is known
         mount, path = mounted(scope["path"])
         dialect = mount or self._chosen(headers, visitor, path)
         request_id = new_request_id()
-        inner = {**scope, "path": path, "raw_path": path.encode(), "visitor": visitor, "request_id": request_id}
+        told = {"visitor": visitor, "failure": failure, "request_id": request_id}
+        inner = {**scope, **told, "path": path, "raw_path": path.encode()}
         await self.apps[dialect](inner, receive, _stamped(send, request_id))
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:

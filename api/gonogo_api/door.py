@@ -111,7 +111,9 @@ def needs(scope: str) -> Any:
 
 def admit(request: Request, scope: str | None) -> Visitor:
     """Whoever sent the request, if the key is good, speaks this dialect, and has the scope. Raises Problem."""
-    visitor: Visitor | None = request.scope.get("visitor")
+    if request.scope["failure"] is not None:
+        raise request.scope["failure"]
+    visitor: Visitor | None = request.scope["visitor"]
     if visitor is None or visitor.dialect != request.app.state.dialect:
         raise Problem("unauthorized", "Invalid API key", "key")
     if scope is not None and scope not in visitor.actor.scopes:

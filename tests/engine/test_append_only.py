@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - statements are put together from constants: they are attacks
 """Law 6: what is written down is only ever added to, attacked with every statement that changes or removes a row."""
 
 import itertools

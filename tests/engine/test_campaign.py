@@ -259,17 +259,18 @@ def test_a_ballot_that_comes_too_late_learns_the_decision_that_stood(event: str)
 
 FACTS = st.builds(Facts, **{name: st.sampled_from(values) for name, values in DOMAIN.items()})
 STATES = st.sampled_from(list(CAMPAIGN.states))
-QUICK = settings(max_examples=300, derandomize=True, database=None, deadline=None)
+QUICK = settings(max_examples=200, derandomize=True, database=None, deadline=None)
 
 
 @QUICK
-@given(state=STATES, event=st.sampled_from(CAMPAIGN.events), facts=FACTS)
-def test_every_question_has_an_answer_and_twice_the_same(state: str, event: str, facts: Facts) -> None:
-    decision = decide(CAMPAIGN, state, event, facts)
-    assert (decision.to is None) == bool(decision.blockers)
-    assert (decision.to is None) == (decision.move is None)
-    assert "guard_failed" not in {blocker.code for blocker in decision.blockers}
-    assert decide(CAMPAIGN, state, event, replace(facts)) == decision
+@given(facts=FACTS)
+def test_every_question_has_an_answer_and_twice_the_same(facts: Facts) -> None:
+    for state, event in product(CAMPAIGN.states, CAMPAIGN.events):
+        decision = decide(CAMPAIGN, state, event, facts)
+        assert (decision.to is None) == bool(decision.blockers)
+        assert (decision.to is None) == (decision.move is None)
+        assert "guard_failed" not in codes_of(decision)
+        assert decide(CAMPAIGN, state, event, replace(facts)) == decision
 
 
 @QUICK

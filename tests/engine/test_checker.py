@@ -1,9 +1,11 @@
 """The checker itself: what holds is proved, and each thing that does not hold is told as the shortest story."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
+from gonogo.campaign import CAMPAIGN
 from gonogo.definition import Blocker, Condition, Flow, Move, problems
 from gonogo.testing import Claim, Invariant, Laws, Mutant, World, check, mutants, prove
 from gonogo.testing.checker import ENDLESS, REACHED, TRAP, Exploration
@@ -193,9 +195,10 @@ def test_one_mutant_is_made_of_each_condition_guard_and_memory_entry() -> None:
     ]
 
 
-def test_a_mutant_differs_from_its_flow_by_one_thing_in_one_row() -> None:
-    for mutant in mutants(DEPLOY):
-        [(old, new)] = [pair for pair in zip(DEPLOY.moves, mutant.flow.moves, strict=True) if pair[0] is not pair[1]]
+@pytest.mark.parametrize("flow", [DEPLOY, CAMPAIGN], ids=lambda flow: flow.name)
+def test_a_mutant_differs_from_its_flow_by_one_thing_in_one_row(flow: Flow[Any]) -> None:
+    for mutant in mutants(flow):
+        [(old, new)] = [pair for pair in zip(flow.moves, mutant.flow.moves, strict=True) if pair[0] is not pair[1]]
         assert (old, new) == (mutant.move, mutant.weaker)
         sizes = [len(move.when) + len(move.needs) + len(move.sets) for move in (old, new)]
         assert sizes[0] - sizes[1] == 1

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - statements are put together from constants: they are attacks
 """Statements behind the engine's back: each must be refused, and must succeed once what refuses it is gone."""
 
 import re
