@@ -108,6 +108,11 @@ def status(dialect: str, state: str) -> str:
     return STATUS[state][dialect]
 
 
+def states(dialect: str, word: str) -> tuple[str, ...]:
+    """The engine's states that the dialect calls so; none for a word that it does not use."""
+    return tuple(state for state, words in STATUS.items() if words[dialect] == word)
+
+
 def situation(blocker: Blocker) -> str:
     """The row of START that a blocker belongs to."""
     row = SITUATION.get(blocker.code, "blocker of the review")

@@ -192,13 +192,20 @@ def _no_odd_text(value: Any) -> None:
             _no_odd_text(inner)
 
 
+def _scopes(dependant: Any) -> Any:
+    """The scopes that a route needs, however deep its dependencies ask for them."""
+    for each in dependant.dependencies:
+        if getattr(each.call, "scope", None):
+            yield each.call.scope
+        yield from _scopes(each)
+
+
 class StrictRoute(APIRoute):
     """A route whose body is read strictly, and not before the key was found good."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        needed = [getattr(each.call, "scope", None) for each in self.dependant.dependencies]
-        scope = next((found for found in needed if found), None)
+        scope = next(_scopes(self.dependant), None)
 
         async def strictly(request: Request) -> Response:
             admit(request, scope)

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -48,20 +49,29 @@ class Settings(BaseSettings):
 
     def pepper_bytes(self) -> bytes:
         """The secret that keys' MACs are made with. Raises DatabaseUnusable where there is none."""
+        self.check_pepper()
         if self.pepper:
             return self.pepper.encode()
-        file = sa.make_url(self.database_url).database
-        if not self.database_url.startswith("sqlite") or not file:
+        return _beside(Path(f"{sa.make_url(self.database_url).database}.pepper"))
+
+    def check_pepper(self) -> None:
+        """Raise DatabaseUnusable where there is no pepper and no file to make one beside; writes nothing."""
+        if not self.pepper and not self.database_url.startswith("sqlite"):
             raise DatabaseUnusable("set GONOGO_PEPPER to a long random text: the keys' MACs are made with it")
-        return _beside(Path(f"{file}.pepper"))
 
 
 def _beside(path: Path) -> bytes:
-    """The content of a file of 32 random bytes in hex, made if it is not there, readable by its owner only."""
-    try:
-        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(made, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+    """The content of a file of 32 random bytes in hex, made whole or not at all, readable by its owner only."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    if not path.exists():
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process was faster: its pepper counts
+            os.link(draft, path)
+        draft.unlink()
+    pepper = path.read_bytes()
+    if len(pepper) != 64:  # noqa: PLR2004
+        raise DatabaseUnusable(f"{path} does not hold a pepper: restore it, or set GONOGO_PEPPER")
+    return pepper

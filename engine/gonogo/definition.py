@@ -33,7 +33,7 @@ class Blocker:
 Guard = Callable[[F], "Blocker | Sequence[Blocker] | None"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: with them `Condition[Facts](...)` fails on Python 3.11
 class Condition(Generic[F]):
     """A named question that routes between the moves of one event; `~condition` wants the answer False."""
 
@@ -51,7 +51,7 @@ class Condition(Generic[F]):
         return self.test(facts) is self.wants
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Move(Generic[F]):
     """One row of the table: `event` leads from `source` to `to`.
 
@@ -70,7 +70,7 @@ class Move(Generic[F]):
         return all(condition.test(facts) is condition.wants for condition in self.when)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision(Generic[F]):
     """What an event did, or every reason why it did nothing. `move` is the row of the table that was taken."""
 

@@ -31,7 +31,7 @@ def decide(flow: Flow[F], state: State, event: Event, facts: F) -> Decision[F]:
     case = Case(state, facts)
     if trigger(case):
         return Decision(case.state, (), case.move)
-    return Decision(None, tuple(dict.fromkeys(case.blockers)))
+    return Decision(None, tuple(dict.fromkeys(case.blockers)) or (_undecided(state, event),))
 
 
 class Case:
@@ -118,6 +118,11 @@ def _compiled(flow: Flow[Any]) -> dict[tuple[State, Event], partial[bool]]:
     return {
         (source, name): partial(event.trigger) for name, event in machine.events.items() for source in event.transitions
     }
+
+
+def _undecided(state: State, event: Event) -> Blocker:
+    """No condition answered with a plain yes or no: nothing opens."""
+    return Blocker("undecided", f"No move for {event!r} from {state!r} applies.", event=event, state=state)
 
 
 def _not_offered(flow: Flow[F], state: State, event: Event, facts: F) -> Blocker:

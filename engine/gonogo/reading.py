@@ -53,11 +53,11 @@ def views(call: Call, found: list[Case]) -> list[CampaignView]:
 
 
 def campaigns(
-    call: Call, *, dialect: str | None = None, state: str | None = None, after: str = "", limit: int = 50
+    call: Call, *, dialect: str | None = None, states: tuple[str, ...] | None = None, after: str = "", limit: int = 50
 ) -> list[CampaignView]:
     """A page of the workspace's campaigns, in order of their making."""
     return views(
-        call, cases.page(call.connection, call.by.workspace, dialect=dialect, state=state, after=after, limit=limit)
+        call, cases.page(call.connection, call.by.workspace, dialect=dialect, states=states, after=after, limit=limit)
     )
 
 

@@ -14,7 +14,7 @@ from gonogo.definition import Blocker, Move
 from gonogo.facts import DOMAIN, NOT_ENTITLED, Facts
 from gonogo.guards import seal_seen
 from gonogo.machine import decide
-from gonogo.testing import Edge, Report, World, check_campaign, prove
+from gonogo.testing import Edge, Laws, Report, World, check_campaign, prove
 from gonogo.testing.checker import Exploration
 from gonogo.testing.claims import CLAIMS, INVARIANTS, LAWS
 
@@ -81,7 +81,7 @@ def test_the_table_leads_where_the_design_says_and_nowhere_else() -> None:
 
 
 def test_every_row_can_be_taken_but_that_of_a_draft_that_has_begun() -> None:
-    explored = Exploration(CAMPAIGN, LAWS)
+    explored = Exploration(CAMPAIGN, Laws())
     explored.proof()
     edges = [
         edge
@@ -259,7 +259,7 @@ def test_a_ballot_that_comes_too_late_learns_the_decision_that_stood(event: str)
 
 FACTS = st.builds(Facts, **{name: st.sampled_from(values) for name, values in DOMAIN.items()})
 STATES = st.sampled_from(list(CAMPAIGN.states))
-QUICK = settings(max_examples=200, derandomize=True, database=None, deadline=None)
+QUICK = settings(max_examples=100, derandomize=True, database=None, deadline=None)
 
 
 @QUICK

@@ -104,18 +104,18 @@ def walk(machine: type[FlowMachine], calm: settings = CALM) -> type[FlowMachine]
 
 
 def test_a_right_keeper_passes_a_walk_that_sees_nearly_everything() -> None:
-    machine = walk(flow_machine(DEPLOY, InMemory), settings(CALM, max_examples=60))
-    assert len(machine.unseen()) <= 5  # of 54: which ones is a matter of chance
+    machine = walk(flow_machine(DEPLOY, InMemory), settings(CALM, max_examples=40))
+    assert len(machine.unseen()) <= 8  # of 54: which ones is a matter of chance
 
 
 def test_a_short_walk_through_the_campaign_gets_everywhere_and_sees_most_of_it() -> None:
     class Campaigns(InMemory):
         flow = CAMPAIGN
 
-    machine = walk(flow_machine(CAMPAIGN, Campaigns), settings(CALM, max_examples=40))
+    machine = walk(flow_machine(CAMPAIGN, Campaigns), settings(CALM, max_examples=25))
     assert {state for state, _, _ in machine.seen} == set(CAMPAIGN.states)
     assert {event for _, event, _ in machine.seen} == set(CAMPAIGN.events)
-    assert len(machine.unseen()) < 0.4 * len(set(machine.worlds.visible()))
+    assert len(machine.unseen()) < 0.5 * len(set(machine.worlds.visible()))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_wrong_keeper_is_found(broken: Callable[[], InMemory], found: str) -> 
 
 def test_what_is_told_about_a_wrong_keeper_names_the_step_and_both_answers() -> None:
     with pytest.raises(AssertionError, match=r"what is stored after \w+ was refused: .* where the flow says") as caught:
-        walk(flow_machine(DEPLOY, LogsRefusals), settings(CALM, max_examples=100))
+        walk(flow_machine(DEPLOY, LogsRefusals), HUNT)
     told = "\n".join(getattr(caught.value, "__notes__", ()))
     assert "state.fire_" in told or "state.advance" in told
     assert "# " in told
@@ -182,7 +182,7 @@ def test_a_keeper_is_not_asked_for_facts_that_it_cannot_arrange() -> None:
     def possible(state: str, event: str, facts: Facts) -> bool:
         return not facts.frozen and (event != "judge" or facts.errors == 0)
 
-    machine = walk(flow_machine(DEPLOY, Watching, possible=possible), settings(CALM, max_examples=25))
+    machine = walk(flow_machine(DEPLOY, Watching, possible=possible), settings(CALM, max_examples=15))
     assert not any(facts.frozen for facts in learnt)
     assert {facts.elsewhere for facts in learnt} == {0, 1}
     assert "canary" in {state for state, _, _ in machine.seen}
@@ -206,7 +206,7 @@ def test_the_values_of_a_fact_are_those_of_the_flow() -> None:
             learnt.add(facts.elsewhere)
             super().learn(facts)
 
-    walk(flow_machine(Watching.flow, Watching), settings(CALM, max_examples=30))
+    walk(flow_machine(Watching.flow, Watching), settings(CALM, max_examples=10))
     assert learnt == {0, 7}
 
 
@@ -217,7 +217,7 @@ def test_facts_carry_what_the_moves_left_behind() -> None:
             assert facts.signed_off is (events[-1:] == ["sign_off"])
             super().learn(facts)
 
-    machine = walk(flow_machine(DEPLOY, Checking), settings(CALM, max_examples=40))
+    machine = walk(flow_machine(DEPLOY, Checking), settings(CALM, max_examples=20))
     assert ("ready", "push", "built") in machine.seen
 
 

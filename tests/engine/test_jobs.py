@@ -221,7 +221,7 @@ def _rows(engine: sa.Engine, key: str) -> list[dict[str, Any]]:
         return [
             dict(
                 connection.execute(
-                    sa.text(f"SELECT * FROM {schema}{name} WHERE workflow_uuid = :key"),  # noqa: S608 - our own words
+                    sa.text(f"SELECT * FROM {schema}{name} WHERE workflow_uuid = :key"),
                     {"key": key},
                 )
                 .mappings()
@@ -313,7 +313,7 @@ def orphan(engine: sa.Engine, dbos: DbosJobs) -> Callable[[], str]:
     with engine.begin() as connection:
         dbos.enqueue(connection, "note", "a")
         schema = "dbos." if engine.dialect.name == "postgresql" else ""
-        claim = f"UPDATE {schema}workflow_status SET status = 'PENDING', executor_id = 'other'"  # noqa: S608
+        claim = f"UPDATE {schema}workflow_status SET status = 'PENDING', executor_id = 'other'"
         connection.execute(sa.text(claim))
     return lambda: str(_rows(engine, "a")[0]["status"])
 
@@ -365,7 +365,7 @@ def test_an_executor_shows_life_by_the_clock_of_the_database(engine: sa.Engine, 
     one.beat()
     now = "unixepoch('subsec')" if engine.dialect.name == "sqlite" else "extract(epoch FROM clock_timestamp())"
     with engine.connect() as connection:
-        rows = connection.execute(sa.text(f"SELECT id, {now} - seen_at AS age FROM gonogo_executor")).all()  # noqa: S608
+        rows = connection.execute(sa.text(f"SELECT id, {now} - seen_at AS age FROM gonogo_executor")).all()
     assert [row.id for row in rows] == [one.executor]
     assert 0 <= rows[0].age < 5
 

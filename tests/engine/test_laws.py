@@ -501,14 +501,14 @@ def cut_at(engine: sa.Engine, statement: int) -> Iterator[None]:
 @pytest.mark.parametrize("verb", ["start", "approve", "revoke", "cancel", "revise"])
 def test_whatever_breaks_in_a_use_case_leaves_nothing_of_it(bench: Bench, verb: str) -> None:
     use_case: Callable[..., Any] = getattr(service, verb)
-    asked = bench.asked()
-    subject = {
-        "start": lambda: bench.draft(),
-        "approve": lambda: asked.task_id,
+    subjects: dict[str, Callable[[], str | None]] = {
+        "start": bench.draft,
+        "approve": lambda: bench.asked().task_id,
         "revoke": lambda: bench.launched().id,
         "cancel": lambda: bench.launched().id,
-        "revise": lambda: asked.id,
-    }[verb]()
+        "revise": lambda: bench.asked().id,
+    }
+    subject = subjects[verb]()
     changes = {"name": "Summer", "content": SEQUENCE} if verb == "revise" else {}
     before, jobs = snapshot(bench.engine), bench.jobs.pending()
     for statement in itertools.count():

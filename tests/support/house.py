@@ -106,6 +106,17 @@ class House:
     def wait_for(self, campaign: str, status: str) -> None:
         eventually(lambda: self.status(campaign), status)
 
+    def pages(self, path: str) -> list[list[Body]]:
+        """A list, page by page, by following the links as they are given."""
+        found: list[list[Body]] = []
+        while path:
+            answer = self.client.get(path)
+            assert answer.status_code == 200, answer.text
+            [rows] = answer.json()["data"].values()
+            found.append(rows)
+            path = answer.links.get("next", {}).get("url", "")
+        return found
+
     def mails(self) -> list[EmailMessage]:
         """What was written into the maildir for people of this workspace."""
         return mails(self.tenant.server.mail, self.domain)

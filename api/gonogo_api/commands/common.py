@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from gonogo import database, migrations
@@ -27,6 +28,9 @@ def settings_for(database_url: str | None) -> Settings:
     """The settings of the environment, with the database of the command line. Raises ValueError in one line."""
     try:
         found = Settings() if database_url is None else Settings(database_url=database_url)
+    except SettingsError as error:  # a value that should be JSON and is not
+        name = str(error).split('"')[1].upper()
+        raise ValueError(f"GONOGO_{name}: expected JSON") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "GONOGO_" + "_".join(str(part) for part in first["loc"][:1]).upper()

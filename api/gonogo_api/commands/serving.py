@@ -25,12 +25,15 @@ def serve(
 ) -> None:
     """Serve the five APIs; SIGTERM drains."""
     settings = settings_for(database_url)
+    settings.check_pepper()
     with listening(host, port) as sock:  # before anything is written: a port in use changes nothing
         ready(settings, migrated=migrate)
         app = create_app(settings, open_gate(settings), executes=worker)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
         address = f"http://{host}:{sock.getsockname()[1]}"
         Console(stderr=True).print(f"gonogo serves {address} on {_shown(settings)}", highlight=False, soft_wrap=True)
+        for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again
+            signal.signal(number, lambda *_: None)
         server.run(sockets=[sock])
 
 

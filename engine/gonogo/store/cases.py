@@ -217,14 +217,20 @@ def exists(connection: sa.Connection, workspace_id: str, dialect: str, wire_id: 
 
 
 def page(
-    connection: sa.Connection, workspace_id: str, *, dialect: str | None, state: str | None, after: str, limit: int
+    connection: sa.Connection,
+    workspace_id: str,
+    *,
+    dialect: str | None,
+    states: tuple[str, ...] | None,
+    after: str,
+    limit: int,
 ) -> list[Case]:
     """Campaigns in order of their making, after the given id. Index: gonogo_campaign_listed_idx."""
     wanted = select_cases().where(campaign.c.workspace_id == workspace_id, campaign.c.id > after)
     if dialect is not None:
         wanted = wanted.where(campaign.c.dialect == dialect)
-    if state is not None:
-        wanted = wanted.where(campaign.c.state == state)
+    if states is not None:
+        wanted = wanted.where(campaign.c.state.in_(states))
     return [Case(*row) for row in connection.execute(wanted.order_by(campaign.c.id).limit(limit))]
 
 
@@ -375,6 +381,9 @@ def tasks(
     if campaign_id is not None:
         wanted = wanted.where(task.c.campaign_id == campaign_id)
     if after is not None:
-        wanted = wanted.where(sa.tuple_(task.c.created_at, task.c.id) > sa.tuple_(*after))
+        wanted = wanted.where(
+            sa.tuple_(task.c.created_at, task.c.id)
+            > sa.tuple_(sa.literal(after[0], task.c.created_at.type), sa.literal(after[1]))
+        )
     ordered = wanted.order_by(task.c.created_at, task.c.id).limit(limit)
     return [Case(*row) for row in connection.execute(ordered)]

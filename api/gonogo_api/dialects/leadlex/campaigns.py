@@ -51,12 +51,15 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
 
 @router.get("/v1/campaigns")
 def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", limit: Limit = 50) -> Response:
-    if status is not None and status not in contract.STATUS:
-        raise Problem("invalid", f"status: expected one of {', '.join(contract.STATUS)}")
-    found = visit.read(lambda call: reading.campaigns(call, state=status, after=cursor, limit=limit))
+    states = contract.states(DIALECT, status) if status is not None else None
+    if states == ():
+        raise Problem("invalid", f"status: there is no status {status!r}")
+    found = visit.read(lambda call: reading.campaigns(call, states=states, after=cursor, limit=limit))
     now = visit.door.gate.clock.now()
     last = found[-1].case.id if len(found) == limit else None
-    return paged({"campaigns": [campaign(view, now) for view in found]}, last, "/v1/campaigns")
+    return paged(
+        {"campaigns": [campaign(view, now) for view in found]}, last, "/v1/campaigns", status=status, limit=limit
+    )
 
 
 @router.get("/v1/campaigns/{campaign_id}")
@@ -69,7 +72,7 @@ def get_campaign(visit: Reader, campaign_id: Id) -> Response:
 def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Response:
     def edit(call: Call) -> Outcome:
         service.hold(call, known(campaign_id))  # what is not given stays as it is, whoever edits beside us
-        return service.revise(call, known(campaign_id), **changes_of(body, reading.campaign(call, campaign_id)))
+        return service.revise(call, known(campaign_id), **changes_of(body, reading.campaign(call, known(campaign_id))))
 
     return _campaign(visit, visit.step("revise", edit))
 
@@ -107,7 +110,7 @@ def campaign_messages(
     times = ("claimed_at", "settled_at")
     rows = [{**row, **{name: iso(row[name]) for name in times}} for row in found]
     last = rows[-1]["id"] if len(rows) == limit else None
-    return paged({"messages": rows}, last, f"/v1/campaigns/{campaign_id}/messages")
+    return paged({"messages": rows}, last, f"/v1/campaigns/{campaign_id}/messages", state=state, limit=limit)
 
 
 @router.get("/v1/campaigns/{campaign_id}/stats")
@@ -173,7 +176,7 @@ def schedule(visit: Writer, campaign_id: Id, body: Schedule) -> Response:
 
     def propose(call: Call) -> Outcome:
         service.revise(call, known(campaign_id), start_at=body.start_at)
-        return service.start(call, campaign_id)
+        return service.start(call, known(campaign_id))
 
     return _campaign(visit, visit.both("start", propose))
 
@@ -188,7 +191,7 @@ def reopen(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Resp
 def rerun(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
     """Reopen and start; both or neither."""
     wanted = (body or Selected()).recipients
-    outcome = visit.both("start", lambda call: service.rerun(call, known(campaign_id), wanted))
+    outcome = visit.both("rerun", lambda call: service.rerun(call, known(campaign_id), wanted))
     return _campaign(visit, outcome)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import Response
 from pydantic import Field
@@ -106,10 +107,12 @@ def data(body: Document, status: int = 200) -> Response:
     return json_response({"data": body}, status)
 
 
-def paged(body: Document, cursor: str | None, path: str) -> Response:
+def paged(body: Document, cursor: str | None, path: str, **query: object) -> Response:
+    """A page; where there is more, with a link to the next one of the same question."""
     response = data(body)
     if cursor is not None:
-        response.headers["Link"] = f'<{path}?cursor={cursor}>; rel="next"'
+        asked = urlencode({name: value for name, value in {**query, "cursor": cursor}.items() if value is not None})
+        response.headers["Link"] = f'<{path}?{asked}>; rel="next"'
     return response
 
 

@@ -55,7 +55,14 @@ def list_tasks(
     shown = [task(view, now) for view in found]
     last = found[-1].case if len(found) == limit else None
     mark = f"{iso(last.asked_at)}~{last.task_id}" if last else None
-    return paged({"tasks": [each for each in shown if each["status"] == status]}, mark, "/v1/lexi/tasks")
+    return paged(
+        {"tasks": [each for each in shown if each["status"] == status]},
+        mark,
+        "/v1/lexi/tasks",
+        status=status,
+        campaign_id=campaign_id,
+        limit=limit,
+    )
 
 
 @router.get("/v1/lexi/tasks/{task_id}")
