@@ -1,7 +1,7 @@
-"""An approval that is durable in PostgreSQL, beside `pgbench` writing four such rows, 16 clients each.
+"""An approval that is durable in PostgreSQL, beside `pgbench` writing such rows, 16 clients each.
 
 Ours is a number of processes with a number of threads, 16 in all, whichever arrangement serves best. As with SQLite,
-ours reads, decides and writes under constraints and triggers; the floor writes vote, permit, step and campaign.
+ours reads, decides and writes under constraints and triggers; the floor writes vote, task, permit, step and campaign.
 """
 
 import importlib.util
@@ -33,6 +33,7 @@ FLOOR_TIMES = 6_400  # transactions a round
 TABLES = """
     CREATE TABLE campaign (id text PRIMARY KEY, state text, permit_id text, version int, seq int, head text,
         at timestamptz);
+    CREATE TABLE task (id text PRIMARY KEY, status text, votes int, have int, decided_at timestamptz);
     CREATE TABLE vote (task_id text, seq int, choice text, person text, actor text, seal text, at timestamptz,
         PRIMARY KEY (task_id, seq));
     CREATE TABLE permit (id text PRIMARY KEY, campaign_id text, run int, kind text, task_id text, rule text,
@@ -41,6 +42,7 @@ TABLES = """
         person text, figures json, at timestamptz, digest text, PRIMARY KEY (campaign_id, seq));
     INSERT INTO campaign SELECT lpad(n::text, 36, '0'), 'pending_approval', NULL, 1, 1, lpad(n::text, 64, '0'), now()
         FROM generate_series(1, 100000) n;
+    INSERT INTO task SELECT id, 'pending', 0, 0, NULL FROM campaign;
 """
 #: Each client counts its turns, from round to round, so that no campaign is approved twice.
 SCRIPT = """
@@ -48,6 +50,8 @@ SCRIPT = """
 \\set n :turn * :clients + :client_id
 BEGIN;
 INSERT INTO vote VALUES (lpad(:n::text, 36, '0'), 1, 'approve', 'person', 'key', lpad(:n::text, 64, '0'), now());
+UPDATE task SET status = 'approved', votes = votes + 1, have = have + 1, decided_at = now()
+    WHERE id = lpad(:n::text, 36, '0');
 INSERT INTO permit VALUES (lpad(:n::text, 36, '0'), lpad(:n::text, 36, '0'), 1, 'quorum', lpad(:n::text, 36, '0'),
     'everything', 1, lpad(:n::text, 64, '0'), now());
 INSERT INTO step VALUES (lpad(:n::text, 36, '0'), 2, 'approve', 'pending_approval', 'active', 1, 'key', 'person',

@@ -4,8 +4,10 @@ Foreign keys and CHECKs stand in `models.py`; here stand the triggers, for SQLit
 knows none of them (its batch mode on SQLite even drops them), so `install_guards` runs after every migration.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -55,54 +57,96 @@ def _campaign_guards() -> Iterator[Guard]:
     born = "new.state <> 'draft' OR new.run <> 0 OR new.seq <> 0 OR new.begun"
     yield Guard("gonogo_campaign_born", "gonogo_campaign", "INSERT", born, "a campaign is born a draft")
     ended = "EXISTS (SELECT 1 FROM gonogo_permit_end WHERE permit_id = {}.permit_id)"
-    changed = "(new.permit_id IS NULL OR old.permit_id IS NULL OR new.permit_id <> old.permit_id)"
     permits = (
-        f"new.run < old.run OR ({changed} AND ("
-        f"(new.permit_id IS NOT NULL AND {ended.format('new')}) OR "
-        f"(old.permit_id IS NOT NULL AND NOT {ended.format('old')})))"
+        f"new.run < old.run OR (new.permit_id IS NOT NULL AND {ended.format('new')})"
+        " OR (old.permit_id IS NOT NULL AND new.permit_id IS DISTINCT FROM old.permit_id"
+        f" AND NOT {ended.format('old')})"
     )
     message = "a permit is used once and ended in writing"
     yield Guard("gonogo_campaign_permits", "gonogo_campaign", "UPDATE", permits, message)
     moves = (
-        "new.seq < old.seq OR (new.state <> old.state AND (new.seq <> old.seq + 1 OR NOT EXISTS ("
+        "(new.seq <> old.seq OR new.state <> old.state) AND (new.seq <> old.seq + 1 OR NOT EXISTS ("
         "SELECT 1 FROM gonogo_step WHERE campaign_id = new.id AND seq = new.seq"
-        " AND source = old.state AND target = new.state)))"
+        " AND source = old.state AND target = new.state))"
     )
     yield Guard("gonogo_campaign_moves", "gonogo_campaign", "UPDATE", moves, "a state changes only by a recorded step")
+    named = _differs("id", "workspace_id", "dialect", "wire_id", "channel")
+    yield Guard("gonogo_campaign_named", "gonogo_campaign", "UPDATE", named, "a campaign stays whose and what it is")
+
+
+def _differs(*columns: str) -> str:
+    """SQL that holds when one of the columns changes, from or to NULL included. As text: JSON can't be compared."""
+    return " OR ".join(f"CAST(new.{column} AS TEXT) IS DISTINCT FROM CAST(old.{column} AS TEXT)" for column in columns)
 
 
 def _run_guards() -> Iterator[Guard]:
-    pinned = ("number", "generation", "content_id", "sender_id", "settings_id", "recipients", "chain", "seal")
-    differs = " OR ".join(f"new.{column} <> old.{column}" for column in pinned)
-    sealed = f"old.seal IS NOT NULL AND (new.seal IS NULL OR {differs})"
+    named = _differs("id", "campaign_id", "number", "generation", "requester", "opened_at")
+    yield Guard("gonogo_run_named", "gonogo_run", "UPDATE", named, "a run stays whose and which it is")
+    # fmt: off
+    pinned = _differs(
+        "content_id",
+        "sender_id",
+        "settings_id",
+        "start_at",
+        "recipients",
+        "chain",
+        "steps",
+        "findings",
+        "warnings",
+        "seal",
+    )
+    # fmt: on
+    sealed = f"old.seal IS NOT NULL AND ({pinned})"
     yield Guard("gonogo_run_sealed", "gonogo_run", "UPDATE", sealed, "what a sealed run pins stays as it is")
     late = "EXISTS (SELECT 1 FROM gonogo_run WHERE id = new.run_id AND seal IS NOT NULL)"
     yield Guard("gonogo_audience_sealed", "gonogo_audience", "INSERT", late, "the audience of a sealed run is closed")
-    decided = "old.status NOT IN ('reviewing', 'pending') AND new.status <> old.status"
+    decided = (
+        "(old.status NOT IN ('reviewing', 'pending') AND new.status <> old.status)"
+        f" OR (old.status <> 'reviewing' AND ({_differs('rule', 'requirement')}))"
+        f" OR {_differs('id', 'workspace_id', 'kind', 'campaign_id', 'run_id')}"
+    )
     yield Guard("gonogo_task_decided", "gonogo_task", "UPDATE", decided, "a decided task stays decided")
     rewritten = "new.digest <> old.digest OR new.body IS NOT NULL OR new.salt IS NOT NULL"
     yield Guard("gonogo_payload_erased", "gonogo_payload", "UPDATE", rewritten, "a payload can only be erased")
     ungated = (
         "NOT EXISTS (SELECT 1 FROM gonogo_campaign c JOIN gonogo_run r ON r.campaign_id = c.id AND r.number = c.run"
-        " WHERE c.id = new.campaign_id AND r.id = new.run_id AND c.state = 'running' AND c.permit_id IS NOT NULL)"
+        " JOIN gonogo_audience a ON a.run_id = r.id AND a.position = new.position"
+        " WHERE c.id = new.campaign_id AND r.id = new.run_id AND c.state = 'running' AND c.permit_id IS NOT NULL"
+        " AND c.generation = new.generation AND a.contact_id = new.contact_id"
+        " AND a.first_step <= new.step AND new.step < r.steps"
+        " AND NOT EXISTS (SELECT 1 FROM gonogo_permit_end e WHERE e.permit_id = c.permit_id))"
     )
     message = "a message is claimed only for a running campaign, under the permit of its run"
     yield Guard("gonogo_ledger_permitted", "gonogo_ledger", "INSERT", ungated, message)
-    settled = (
-        "old.state NOT IN ('claimed', 'unknown') OR new.run_id <> old.run_id OR new.step <> old.step"
-        " OR new.position <> old.position OR new.contact_id <> old.contact_id"
+    settled = "old.state NOT IN ('claimed', 'unknown') OR new.state = 'claimed' OR " + _differs(
+        "run_id", "step", "position", "campaign_id", "generation", "contact_id", "token"
     )
     yield Guard("gonogo_ledger_settles", "gonogo_ledger", "UPDATE", settled, "a settled message stays settled")
+
+
+def _keys(name: str) -> list[tuple[tuple[str, ...], str]]:
+    """Every unique key of a table: its columns, and the SQL condition under which it holds, if it is partial."""
+    target = Base.metadata.tables[name]
+    keys = [(tuple(target.primary_key.columns.keys()), "")]
+    keys += [(tuple(c.columns.keys()), "") for c in target.constraints if isinstance(c, sa.UniqueConstraint)]
+    for index in target.indexes:
+        if index.unique:
+            where = index.dialect_options["sqlite"]["where"]
+            keys.append((tuple(index.columns.keys()), "" if where is None else str(where)))
+    return sorted(keys)
 
 
 def _replaced(name: str) -> str:
     """SQL that holds when a new row would meet an old one on any unique key: `INSERT OR REPLACE` fires no delete
     trigger, so the insert itself must refuse."""
-    target = Base.metadata.tables[name]
-    keys = [tuple(target.primary_key.columns)]
-    keys += [tuple(c.columns) for c in target.constraints if isinstance(c, sa.UniqueConstraint)]
-    same = (" AND ".join(f"{column.name} = new.{column.name}" for column in key) for key in keys)
-    return f"EXISTS (SELECT 1 FROM {name} WHERE {' OR '.join(f'({key})' for key in sorted(same))})"
+    same = []
+    for columns, where in _keys(name):
+        meets = [f"{column} = new.{column}" for column in columns]
+        if where:  # a partial key binds those rows alone for which its condition holds
+            of_new = re.sub(rf"\b({'|'.join(Base.metadata.tables[name].columns.keys())})\b(?!')", r"new.\1", where)
+            meets += [f"({where})", f"({of_new})"]
+        same.append(f"({' AND '.join(meets)})")
+    return f"EXISTS (SELECT 1 FROM {name} WHERE {' OR '.join(same)})"
 
 
 def _sqlite() -> dict[str, str]:
@@ -153,18 +197,62 @@ def install_guards(connection: sa.Connection) -> None:
 def differences(connection: sa.Connection) -> list[str]:
     """What the database lacks of all that the laws rest on, a line each; empty when it may be served."""
     inspector = sa.inspect(connection)
-    found = []
-    for name, wanted in Base.metadata.tables.items():
-        keys = {key["name"] for key in inspector.get_foreign_keys(name)}
-        checks = {check["name"] for check in inspector.get_check_constraints(name)}
-        for constraint in wanted.constraints:
-            if isinstance(constraint, sa.ForeignKeyConstraint) and constraint.name not in keys:
-                found.append(f"{name}: the foreign key {constraint.name} is missing")
-            if isinstance(constraint, sa.CheckConstraint) and constraint.name not in checks:
-                found.append(f"{name}: the check {constraint.name} is missing")
+    missing = sorted(Base.metadata.tables.keys() - set(inspector.get_table_names()))
+    if missing:
+        return [f"the table {name} is missing" for name in missing]
+    found = [line for wanted in Base.metadata.tables.values() for line in _table_differences(inspector, wanted)]
     found += _trigger_differences(connection)
-    lacking = _wanted_moves() - _stored_moves(connection)
-    return found + [f"the move {' '.join(move)} is not in the table of moves" for move in sorted(lacking)]
+    stored, moves = _stored_moves(connection), _wanted_moves()
+    found += [f"the move {' '.join(move)} is not in the table of moves" for move in sorted(moves - stored)]
+    return found + [f"the move {' '.join(move)} is none of this version's" for move in sorted(stored - moves)]
+
+
+def _table_differences(inspector: sa.Inspector, wanted: sa.Table) -> Iterator[str]:
+    stored = {**_stored_keys(inspector, wanted.name), **_stored_checks(inspector, wanted.name)}
+    stored |= {str(each["name"]): "unique" for each in inspector.get_unique_constraints(wanted.name)}
+    stored |= {str(each["name"]): "unique" for each in inspector.get_indexes(wanted.name) if each["unique"]}
+    for kind, name, said in _wanted_constraints(wanted):
+        if name not in stored:
+            yield f"{wanted.name}: the {kind} {name} is missing"
+        elif stored[name] != said and not (kind == "check" and said <= stored[name]):
+            yield f"{wanted.name}: the {kind} {name} is not the one this version wants"
+
+
+def _wanted_constraints(wanted: sa.Table) -> Iterator[tuple[str, str, Any]]:
+    """(kind, name, what it says) of everything on a table that a law may rest on."""
+    for constraint in wanted.constraints:
+        name = str(constraint.name)
+        match constraint:
+            case sa.ForeignKeyConstraint():
+                there = [element.column for element in constraint.elements]
+                columns = tuple(column.name for column in there)
+                yield "foreign key", name, (tuple(constraint.column_keys), there[0].table.name, columns)
+            case sa.CheckConstraint():
+                yield "check", name, _words(str(constraint.sqltext))
+            case sa.UniqueConstraint():
+                yield "unique key", name, "unique"
+    yield from (("unique index", str(index.name), "unique") for index in wanted.indexes if index.unique)
+
+
+def _stored_keys(inspector: sa.Inspector, name: str) -> dict[str, object]:
+    return {
+        str(key["name"]): (tuple(key["constrained_columns"]), key["referred_table"], tuple(key["referred_columns"]))
+        for key in inspector.get_foreign_keys(name)
+        if not key.get("options", {}).get("not_valid")
+    }
+
+
+def _stored_checks(inspector: sa.Inspector, name: str) -> dict[str, object]:
+    return {
+        str(check["name"]): _words(check["sqltext"])
+        for check in inspector.get_check_constraints(name)
+        if not check.get("dialect_options", {}).get("not_valid")
+    }
+
+
+def _words(text: str) -> set[str]:
+    """The names and values in an SQL expression: PostgreSQL keeps them, and writes the rest in its own way."""
+    return set(re.findall(r"'\w+'|\b[a-z][a-z_]+\b", text))
 
 
 def _trigger_differences(connection: sa.Connection) -> list[str]:
@@ -172,9 +260,13 @@ def _trigger_differences(connection: sa.Connection) -> list[str]:
         wanted: dict[str, str] = _sqlite()
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
     else:
-        wanted = {name: body for name, (_, _, body) in _postgres().items()}
+        wanted = {
+            name: f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION {name}(){body}"
+            for name, (_, when, body) in _postgres().items()
+        }
         rows = connection.exec_driver_sql(
-            "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'O'"
+            "SELECT t.tgname, pg_get_triggerdef(t.oid, true) || p.prosrc"
+            " FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgenabled = 'O'"
         )
     stored = {name: text for name, text in rows}
     missing = [f"the trigger {name} is missing" for name in sorted(wanted.keys() - stored.keys())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gonogo import seal
-from gonogo.addresses import address_key, ascii_address, email_problem
+from gonogo.addresses import BETWEEN_DIGITS, address_key, carried, email_problem
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import Invalid, Mistake, NotFound
@@ -113,7 +113,7 @@ def _read(contacts: Sequence[Mapping[str, Any]], channel: str, salt: bytes) -> t
 
 def _address(contact: Mapping[str, Any], channel: str) -> str:
     wanted = contact.get("phone") if channel == "sms" else contact.get("email") or contact.get("phone")
-    return ascii_address(str(wanted or "").strip())
+    return carried(str(wanted or ""))
 
 
 def _problems(contact: Mapping[str, Any], channel: str) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _problems(contact: Mapping[str, Any], channel: str) -> Iterator[str]:
     wrong = email_problem(email.strip()) if email else None
     if wrong:
         yield f"email: {wrong}"
-    if phone and not _E164.fullmatch(re.sub(r"[\s()-]", "", phone)):
+    if phone and not _E164.fullmatch(BETWEEN_DIGITS.sub("", phone)):
         yield "phone: expected a number in international form, such as +12025550123"
     try:
         seal.canonical(dict(contact))

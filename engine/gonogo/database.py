@@ -56,6 +56,11 @@ def _connect_sqlite(address: sa.URL) -> sa.Engine:
         if fixed and connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise DatabaseUnusable("SQLite can't use WAL mode here: is it a network file system?")
 
+    @event.listens_for(engine, "handle_error")
+    def refuse(context: Any) -> None:
+        if context.connection is None:
+            raise DatabaseUnusable(f"SQLite can't open {address.database}: {context.original_exception}")
+
     _listen(engine)
     return engine
 

@@ -1,5 +1,6 @@
 """The gate, as a host embeds it: the use cases of `service.py`, joined to the host's own transaction."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from gonogo.jobs_dbos import DbosJobs
 from gonogo.models import Document
 from gonogo.service import Draft, Selection
 from gonogo.tick import Tick
+
+log = logging.getLogger(__name__)
 
 #: Anything that a transaction is open on.
 Host = Session | sa.Connection
@@ -99,7 +102,10 @@ class Gate:
 
     def _tick(self, every: float) -> None:
         while True:
-            self.tick.once()
+            try:
+                self.tick.once()
+            except Exception:  # the database may be gone for a moment: what is due then stays due
+                log.exception("the clock could not ask what is due; it tries again")
             if self._stopping.wait(every):
                 return
 

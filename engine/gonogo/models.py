@@ -124,6 +124,7 @@ class Payload(Base, table=True):
     """
 
     __tablename__ = "gonogo_payload"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     digest: str = Field(primary_key=True)
     workspace_id: str = Field(foreign_key="gonogo_workspace.id")
@@ -141,6 +142,7 @@ class Version(Base, table=True):
     __table_args__ = (
         UniqueConstraint("workspace_id", "kind", "digest"),
         CheckConstraint(_one_of("kind", ("content", "sender", "settings")), name="kind"),
+        {"sqlite_with_rowid": False},
     )
 
     id: str = Field(primary_key=True)
@@ -222,6 +224,7 @@ class Campaign(Base, table=True):
             sqlite_where=sa.text("state IN ('active', 'running')"),
             postgresql_where=sa.text("state IN ('active', 'running')"),
         ),
+        {"sqlite_with_rowid": False},
     )
 
     id: str = Field(primary_key=True)
@@ -256,6 +259,7 @@ class Move(Base, table=True):
     """*Append-only.* The table of `campaign.py` as rows: a step that is none of them can't be stored (law 5)."""
 
     __tablename__ = "gonogo_move"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     event: str = Field(primary_key=True)
     source: str = Field(primary_key=True)
@@ -266,7 +270,7 @@ class Run(Base, table=True):
     """One proposed launch. What it pins never changes once it is sealed; its columns below tell how it went."""
 
     __tablename__ = "gonogo_run"
-    __table_args__ = (UniqueConstraint("campaign_id", "number"),)
+    __table_args__ = (UniqueConstraint("campaign_id", "number"), {"sqlite_with_rowid": False})
 
     id: str = Field(primary_key=True)
     campaign_id: str = Field(foreign_key="gonogo_campaign.id")
@@ -338,6 +342,7 @@ class Task(Base, table=True):
             postgresql_where=sa.text("status IN ('reviewing', 'pending')"),
         ),
         Index("gonogo_task_listed_idx", "workspace_id", "status", "created_at", "id"),
+        {"sqlite_with_rowid": False},
     )
 
     id: str = Field(primary_key=True)

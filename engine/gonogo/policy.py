@@ -15,7 +15,7 @@ from gonogo.definition import Blocker
 from gonogo.errors import Invalid, Mistake
 
 Document = dict[str, Any]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 #: Until a workspace writes a policy of its own: what LeadLex documents (seed 000: more than 100 recipients).
 DEFAULT: Document = {
@@ -211,7 +211,7 @@ def _mistakes(policy: Written) -> Iterable[Mistake]:
         if name in names[:at]:
             yield Mistake(f"rules[{at}].name", f"another rule is named {name!r}; names must differ")
     try:
-        if TimeDelta.parse_iso(policy.expires_after) < TimeDelta(seconds=1):
-            yield Mistake("expires_after", "expected one second (PT1S) or more")
+        if not TimeDelta(seconds=1) <= TimeDelta.parse_iso(policy.expires_after) <= TimeDelta(hours=24 * 366):
+            yield Mistake("expires_after", "expected a second (PT1S) or more, and a year (PT8784H) at most")
     except ValueError:
         yield Mistake("expires_after", "expected an ISO 8601 duration of hours, minutes and seconds, such as PT72H")

@@ -58,6 +58,8 @@ def create(call: Call, draft: Draft) -> Outcome:
     wire_id = draft.wire_id or campaign_id
     if cases.exists(connection, workspace_id, draft.dialect, wire_id):
         raise Invalid.at("id", f"the campaign {wire_id!r} exists already")
+    if draft.list_id is not None:
+        lists.check(connection, workspace_id, draft.list_id)
     pinned = _pins(call, {"content": draft.content, "sender": draft.sender, "settings": draft.settings})
     row: Document = {
         "id": campaign_id,
@@ -88,9 +90,20 @@ def hold(call: Call, campaign_id: str) -> Case:
     return _current(call, campaign_id)
 
 
+EDITABLE = ("name", "content", "sender", "settings", "start_at", "extra", "list_id")
+
+
 def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
-    """Edit name, content, sender, settings, start_at, extra or list_id. What was proposed before is closed."""
+    """Edit name, content, sender, settings, start_at, extra or list_id. What was proposed before is closed.
+
+    Raises TypeError for anything else.
+    """
+    unknown = sorted(changes.keys() - set(EDITABLE))
+    if unknown:
+        raise TypeError(f"a campaign has no {', '.join(unknown)} to edit")
     case = _current(call, campaign_id)
+    if "list_id" in changes:
+        lists.check(call.connection, case.workspace, changes["list_id"])
     decision = decide(CAMPAIGN, case.state, "revise", facts_of(call, case))
     pinned = _pins(call, changes) if decision.move else {}
     plain = {name: value for name, value in changes.items() if name in ("name", "start_at", "extra", "list_id")}
@@ -329,11 +342,10 @@ def _propose(call: Call, case: Case, event: Event, *, asked: bool) -> Outcome:
 
 
 def _resume(call: Call, case: Case) -> Outcome:
-    fresh = case.state == PAUSED and not case.permit_id
-    outcome = _propose(call, case, "resume", asked=fresh)
-    if not outcome.refused and not fresh and outcome.case.run_id:
-        cases.change_run(call.connection, outcome.case.run_id, paused_reason=None)
-    return outcome
+    if case.state == PAUSED and not case.permit_id:
+        return _propose(call, case, "resume", asked=True)
+    decision = decide(CAMPAIGN, case.state, "resume", facts_of(call, case))
+    return record(call, case, "resume", decision, Change(run={"paused_reason": None}))
 
 
 def _vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:

@@ -27,6 +27,8 @@ def create(call: Call, name: str, dialect: str = "leadlex", account_group: str |
         raise Invalid.at("dialect", f"expected one of {', '.join(DIALECTS)}, found {dialect!r}")
     if not name.strip():
         raise Invalid.at("name", "expected a name")
+    if account_group is not None and workspaces.group_taken(call.connection, account_group):
+        raise Invalid.at("account_group", f"the account group {account_group!r} exists already")
     workspace_id = new_id(call.now)
     row: Document = {
         "id": workspace_id,

@@ -136,10 +136,16 @@ class Bench:
             yield Call(connection, by or self.ann, self.clock.now(), self.jobs, HOUR)
 
     def do(self, verb: Callable[..., Any], *args: object, by: Actor | None = None, **more: object) -> Outcome:
-        """Fire a use case by Ann, or somebody else, in a transaction of its own."""
+        """Fire a use case by Ann, or somebody else, in a transaction of its own; it answers what was written."""
         with self.call(by) as call:
             answer = verb(call, *args, **more)
-        outcome: Outcome = answer[0] if isinstance(answer, tuple) else answer
+            outcome: Outcome = answer[0] if isinstance(answer, tuple) else answer
+            case = outcome.case
+            if case.task_id is None:
+                written = cases.read(call.connection, case.workspace, case.id)
+            else:
+                written = cases.read_by_task(call.connection, case.workspace, case.task_id)
+            assert case == written
         return outcome
 
     def did(self, verb: Callable[..., Any], *args: object, by: Actor | None = None, **more: object) -> Case:

@@ -34,6 +34,9 @@ def migrate(engine: sa.Engine) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         install_guards(connection)
+        lacking = differences(connection)
+        if lacking:
+            raise DatabaseUnusable(f"the database lacks what no migration puts back: {lacking[0]}; restore a backup")
 
 
 def make(engine: sa.Engine) -> None:
@@ -61,7 +64,7 @@ def ensure_usable(engine: sa.Engine) -> None:
         lacking = differences(connection)
         if lacking:
             more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
-            raise DatabaseUnusable(f"the database lacks a guard: {lacking[0]}{more}; `gonogo migrate` puts it back")
+            raise DatabaseUnusable(f"the database lacks a guard: {lacking[0]}{more}; try `gonogo migrate`")
 
 
 def schema(connection: sa.Connection) -> Schema:

@@ -162,11 +162,15 @@ _BY_WIRE_ID = select_cases().where(
     campaign.c.wire_id == bindparam("wire_id"),
 )
 _BY_TASK = select_cases(of_task=task.c.id == bindparam("task")).where(campaign.c.id == task.c.campaign_id)
-_LOCK = sa.select(campaign.c.id).where(campaign.c.id == bindparam("id")).with_for_update(key_share=True)
+_LOCK = (
+    sa.select(campaign.c.id)
+    .where(campaign.c.id == bindparam("id"), campaign.c.workspace_id == bindparam("workspace"))
+    .with_for_update(key_share=True)
+)
 _LOCK_BY_TASK = (
     sa.select(campaign.c.id)
     .join(task, task.c.campaign_id == campaign.c.id)
-    .where(task.c.id == bindparam("task"))
+    .where(task.c.id == bindparam("task"), campaign.c.workspace_id == bindparam("workspace"))
     .with_for_update(key_share=True, of=campaign)
 )
 
@@ -175,14 +179,14 @@ def lock(connection: sa.Connection, workspace_id: str, campaign_id: str) -> Case
     """The case, held until the transaction ends. Raises NotFound, also for another workspace's."""
     if connection.dialect.name != "sqlite":  # there the whole database is held: BEGIN IMMEDIATE
         # a statement of its own: joined rows would be read as of before the wait
-        connection.execute(_LOCK, {"id": campaign_id})
+        connection.execute(_LOCK, {"id": campaign_id, "workspace": workspace_id})
     return _one(connection.execute(_BY_ID, {"id": campaign_id}), workspace_id, "campaign", campaign_id)
 
 
 def lock_by_task(connection: sa.Connection, workspace_id: str, task_id: str) -> Case:
     """The case that a task is about, with that task. Raises NotFound."""
     if connection.dialect.name != "sqlite":
-        connection.execute(_LOCK_BY_TASK, {"task": task_id})
+        connection.execute(_LOCK_BY_TASK, {"task": task_id, "workspace": workspace_id})
     return _one(connection.execute(_BY_TASK, {"task": task_id}), workspace_id, "task", task_id)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gonogo import models
+from gonogo.errors import NotFound
 from gonogo.models import Document, table
 from gonogo.store.cases import Case
 
@@ -29,6 +30,13 @@ def hold(connection: sa.Connection, list_id: str) -> sa.Row[Any]:
     if connection.dialect.name != "sqlite":
         wanted = wanted.with_for_update(key_share=True)
     return connection.execute(wanted).one()
+
+
+def check(connection: sa.Connection, workspace_id: str, list_id: str) -> None:
+    """Raises NotFound unless the workspace has this list."""
+    mine = sa.select(contacts.c.id).where(contacts.c.id == list_id, contacts.c.workspace_id == workspace_id)
+    if connection.execute(mine).first() is None:
+        raise NotFound("list", list_id)
 
 
 def change_list(connection: sa.Connection, list_id: str, **values: object) -> None:

@@ -38,6 +38,11 @@ def hold(connection: sa.Connection, workspace_id: str) -> sa.Row[Any]:
     return get(connection, workspace_id)
 
 
+def group_taken(connection: sa.Connection, account_group: str) -> bool:
+    found = connection.execute(sa.select(workspace.c.id).where(workspace.c.account_group == account_group))
+    return found.first() is not None
+
+
 def add(connection: sa.Connection, row: Document) -> None:
     connection.execute(workspace.insert(), row)
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("target", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("event", "source", "target", name=op.f("gonogo_move_pk")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "gonogo_workspace",
@@ -60,6 +61,7 @@ def upgrade() -> None:
         sa.Column("body", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_payload_workspace_id_fk")),
         sa.PrimaryKeyConstraint("digest", name=op.f("gonogo_payload_pk")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "gonogo_policy",
@@ -85,6 +87,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_version_workspace_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_version_pk")),
         sa.UniqueConstraint("workspace_id", "kind", "digest", name=op.f("gonogo_version_workspace_id_kind_digest_key")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "gonogo_campaign",
@@ -139,6 +142,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "workspace_id", "dialect", "wire_id", name=op.f("gonogo_campaign_workspace_id_dialect_wire_id_key")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "gonogo_campaign_due_idx",
@@ -258,6 +262,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["settings_id"], ["gonogo_version.id"], name=op.f("gonogo_run_settings_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_run_pk")),
         sa.UniqueConstraint("campaign_id", "number", name=op.f("gonogo_run_campaign_id_number_key")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "gonogo_step",
@@ -335,6 +340,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["gonogo_run.id"], name=op.f("gonogo_task_run_id_fk")),
         sa.ForeignKeyConstraint(["workspace_id"], ["gonogo_workspace.id"], name=op.f("gonogo_task_workspace_id_fk")),
         sa.PrimaryKeyConstraint("id", name=op.f("gonogo_task_pk")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("gonogo_task_campaign_id_idx"), "gonogo_task", ["campaign_id"], unique=False)
     op.create_index(
