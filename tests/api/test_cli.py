@@ -217,7 +217,7 @@ def execute(path: Path, statement: str) -> None:
 
 
 SPOILED = [
-    (no_database, "the database can't be used: file is not a database"),
+    (no_database, "SQLite can't open "),
     (of_others, "the database holds other tables and none of gonogo's: is it the right one?"),
     (newer, "the database was written by a newer version of gonogo: upgrade gonogo, or restore an older backup"),
     (unguarded, "the database lacks a guard: "),
@@ -245,7 +245,7 @@ def test_a_database_that_can_not_be_migrated_is_left_as_it_is(
 ) -> None:
     spoil(sqlite_template, shell.folder / "gonogo.db")
     before = shell.files()
-    assert shell.run("migrate").line == says
+    assert shell.run("migrate").line.startswith(says)
     assert shell.files() == before
 
 
@@ -279,7 +279,8 @@ def test_a_postgresql_that_does_not_answer_is_one_line(shell: Shell) -> None:
 
 def test_a_folder_that_is_not_there_is_one_line(shell: Shell) -> None:
     line = shell.run("serve", "--port", "0", GONOGO_DATABASE_URL=f"sqlite:///{shell.folder}/no/where.db").line
-    assert line == "the database can't be used: unable to open database file"
+    assert line.startswith("SQLite can't open ")
+    assert line.endswith("unable to open database file")
     assert shell.files() == {}
 
 

@@ -206,7 +206,7 @@ def test_the_values_of_a_fact_are_those_of_the_flow() -> None:
             learnt.add(facts.elsewhere)
             super().learn(facts)
 
-    walk(flow_machine(Watching.flow, Watching), settings(CALM, max_examples=10))
+    walk(flow_machine(Watching.flow, Watching), settings(CALM, max_examples=60))
     assert learnt == {0, 7}
 
 

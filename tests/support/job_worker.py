@@ -1,5 +1,6 @@
 """A process that runs jobs: `python job_worker.py URL finish|hang`. Says on stdout what it does, a line each."""
 
+import logging
 import sys
 import threading
 
@@ -29,4 +30,5 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")  # to stderr, where the test reads it
     main(*sys.argv[1:])

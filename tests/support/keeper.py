@@ -242,12 +242,12 @@ class ServiceKeeper:
 
 
 def new_workspace(engine: sa.Engine) -> str:
-    """A workspace; the guard that ties claims to running campaigns is lifted, so that claims can be arranged."""
+    """A workspace; the guards that keep rows from being arranged by hand are lifted."""
+    lifted = {"gonogo_ledger_permitted": "ledger", "gonogo_task_decided": "task", "gonogo_run_sealed": "run"}
     with engine.begin() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("DROP TRIGGER gonogo_ledger_permitted")
-        else:
-            connection.exec_driver_sql("DROP TRIGGER gonogo_ledger_permitted ON gonogo_ledger")
+        for trigger, owner in lifted.items():
+            where = "" if connection.dialect.name == "sqlite" else f" ON gonogo_{owner}"
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}{where}")
         return workspaces.create(Call(connection, machine(""), NOW, FakeJobs()), "Acme")
 
 
