@@ -7,13 +7,14 @@ each other's locks, so nothing here opens a file with another driver than the en
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gonogo.errors import DatabaseUnusable
 
@@ -120,6 +121,16 @@ def jobs_engine(engine: sa.Engine) -> sa.Engine:
             connection.isolation_level = "IMMEDIATE"
 
     return second
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> bool:
+    """Insert the row and answer True, unless one of its unique keys is taken.
+
+    Waits for another transaction that is writing such a key, and does not break the caller's.
+    """
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    made = insert(table).values(row).on_conflict_do_nothing()
+    return connection.execute(made, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def _library() -> ModuleType:

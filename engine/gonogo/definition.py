@@ -6,7 +6,7 @@ lists, for the proofs, the values that each field may take.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import Field, dataclass, field, replace
 from itertools import combinations, product
 from typing import Any, Generic, TypeVar
 
@@ -121,7 +121,8 @@ def validate(flow: Flow[F]) -> Flow[F]:
     """Return the flow if it is well formed; raise `FlowInvalid` with every problem otherwise.
 
     Refused are: unknown or unreachable states, states from which no final state can be reached, facts without a
-    domain, values set that no domain has, and moves of one (state, event) whose `when`s do not partition the facts.
+    domain, defaults and values set that no domain has, and moves of one (state, event) whose `when`s do not partition
+    the facts.
     """
     found = problems(flow)
     if found:
@@ -157,18 +158,29 @@ class _Traced:
         self._facts, self._seen = facts, seen
 
     def __getattr__(self, name: str) -> object:
-        value = getattr(self._facts, name)
-        self._seen.add(name)
-        return value
+        if name in fields_of(type(self._facts)):
+            self._seen.add(name)
+            return getattr(self._facts, name)
+        computed: Any = getattr(type(self._facts), name)  # a property or a method, which looks at fields itself
+        return computed.__get__(self, type(self._facts))
+
+
+def fields_of(facts: type) -> Mapping[str, Field[Any]]:
+    """The facts by name, as their class declares them."""
+    declared: Mapping[str, Field[Any]] = getattr(facts, "__dataclass_fields__", {})
+    return declared
 
 
 def _unknown(flow: Flow[F]) -> Iterator[str]:
     named = {flow.initial, *flow.finals, *(state for _, state in flow.refusals)}
     named |= {state for move in flow.moves for state in (move.source, move.to)}
     yield from (f"unknown state {state!r}" for state in sorted(named - set(flow.states)))
-    fields = set(getattr(flow.facts, "__dataclass_fields__", ()))
-    yield from (f"no values are given for the fact {name!r}" for name in sorted(fields - set(flow.domain)))
-    yield from (f"{name!r} is not a fact" for name in sorted({*flow.domain, *flow.memory} - fields))
+    known = fields_of(flow.facts)
+    yield from (f"no values are given for the fact {name!r}" for name in sorted(known.keys() - flow.domain.keys()))
+    yield from (f"{name!r} is not a fact" for name in sorted({*flow.domain, *flow.memory} - known.keys()))
+    for name in known.keys() & flow.domain.keys():
+        if known[name].default not in flow.domain[name]:
+            yield f"the default of the fact {name!r}, {known[name].default!r}, is not in the domain"
     for event, state in flow.refusals:
         if flow.at(state, event):
             yield f"{event} in {state} has both a move and a refusal"

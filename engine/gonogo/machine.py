@@ -54,7 +54,11 @@ class Rule:
 
     def passes(self, data: EventData) -> bool:
         case: Any = data.model
-        if not self.move.applies(case.facts):
+        try:
+            if not self.move.applies(case.facts):
+                return False
+        except Exception as error:
+            case.blockers.append(_failed("move", f"{self.move.event} to {self.move.to}", error))
             return False
         case.move = self.move
         for guard in self.move.needs:
@@ -74,10 +78,13 @@ def ask(guard: Guard[F], facts: F) -> tuple[Blocker, ...] | None:
         if not found or not all(isinstance(blocker, Blocker) for blocker in found):
             raise TypeError(f"a guard answers None or blockers, not {answer!r}")
     except Exception as error:
-        name = getattr(guard, "__name__", repr(guard))
-        log.exception("the guard %s failed, which refuses", name)
-        return (Blocker("guard_failed", f"The check {name!r} failed.", guard=name, error=type(error).__name__),)
+        return (_failed("guard", getattr(guard, "__name__", repr(guard)), error),)
     return found
+
+
+def _failed(kind: str, name: str, error: Exception) -> Blocker:
+    log.error("the %s %s failed, which refuses", kind, name, exc_info=error)
+    return Blocker("guard_failed", f"The check {name!r} failed.", **{kind: name}, error=type(error).__name__)
 
 
 class SealedMachine(Machine):

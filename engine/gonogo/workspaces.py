@@ -77,7 +77,7 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     wrong = email_problem(email)
     if wrong:
         raise Invalid.at("email", wrong)
-    salt = workspaces.get(call.connection, call.by.workspace).salt
+    salt = workspaces.hold(call.connection, call.by.workspace).salt  # who joins twice at once is one member
     key = address_key(salt, email)
     known = workspaces.member_by_address(call.connection, call.by.workspace, key)
     if known is not None:

@@ -87,6 +87,28 @@ def test_every_fact_needs_values_and_every_value_a_fact() -> None:
     assert problems(replace(DEPLOY, memory=(*DEPLOY.memory, "mood"))) == ["'mood' is not a fact"]
 
 
+def test_the_defaults_are_of_the_domain_too() -> None:
+    default = Facts().urgent
+    flow = replace(DEPLOY, domain={**DEPLOY.domain, "urgent": (not default,)})
+    assert f"the default of the fact 'urgent', {default!r}, is not in the domain" in problems(flow)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped(Facts):
+    @property
+    def hurried(self) -> bool:
+        return self.urgent
+
+    def calm(self) -> bool:
+        return not self.hurried
+
+
+def test_facts_behind_a_property_or_a_method_are_seen() -> None:
+    flow: Flow[Wrapped] = replace(DEPLOY, facts=Wrapped)  # type: ignore[assignment]
+    assert reads(flow, [lambda facts: facts.hurried]) == {"urgent"}
+    assert reads(flow, [lambda facts: facts.calm()]) == {"urgent"}
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("signed_off", "yes"), ("frozen", True), ("mood", 1)], ids=["value", "memory", "fact"]
 )

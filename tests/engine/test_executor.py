@@ -512,6 +512,31 @@ def test_a_settled_message_is_not_settled_again_by_who_lost_the_lease(bench: Ben
     assert bench.states(case.id) == {"unknown": 4}
 
 
+def test_a_worker_settles_only_what_it_claimed_itself(bench: Bench) -> None:
+    case = bench.running(4)
+    mine, another = "mine", "another"
+    bench.claim(case, 2, mine)
+    bench.claim(case, 2, another)
+    with bench.engine.begin() as connection:
+        settled = ledger.settle(
+            connection, run_id=str(case.run_id), step=0, token=mine, now=NOW, span=(0, 3), unsent=[(3, "failed", "")]
+        )
+        ledger.progress(connection, str(case.run_id), settled, {})
+    assert settled == {"sent": 2, "failed": 0}
+    assert bench.states(case.id) == {"sent": 2, "claimed": 2}
+
+
+def test_only_what_the_lapsed_worker_held_becomes_unknown(bench: Bench) -> None:
+    case = bench.running(9)
+    bench.jobs.forget()
+    bench.claim(case, 2, "dead")
+    bench.clock.move(LAPSE)
+    bench.claim(case, 3, "alive")
+    bench.tick.once()
+    assert bench.states(case.id) == {"unknown": 2, "claimed": 3}
+    assert bench.rows("SELECT DISTINCT token FROM gonogo_ledger WHERE state = 'claimed'") == [("alive",)]
+
+
 @pytest.mark.parametrize("again", ["unsent", "failed"])
 def test_what_is_unknown_is_never_sent_again_by_itself(bench: Bench, again: str) -> None:
     bench.sink.answers = lambda message: Receipt("unknown", "cut off") if message.address == "p1@example.com" else None
@@ -642,6 +667,14 @@ class TestALongList:
         bench.jobs.run()
         back = bench.case(case.id)
         assert (back.state, back.task_status, back.closed_as) == ("draft", "void", "superseded")
+
+    @pytest.mark.parametrize(("hours", "state"), [(1, "scheduled"), (2, "active"), (3, "active"), (4, "draft")])
+    def test_a_review_that_ends_too_late_permits_nothing(self, bench: Bench, hours: int, state: str) -> None:
+        case = bench.did(service.start, bench.draft(3, start_at=NOW + TimeDelta(hours=2)))
+        bench.clock.move(TimeDelta(hours=hours))
+        bench.jobs.run_one()
+        after = bench.case(case.id)
+        assert (after.state, after.permit_id is None) == (state, state == "draft")
 
     def test_a_review_that_comes_after_an_edit_changes_nothing(self, bench: Bench) -> None:
         case = bench.did(service.start, bench.draft(3))

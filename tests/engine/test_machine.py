@@ -100,6 +100,15 @@ def test_a_guard_that_raises_does_not_silence_the_others() -> None:
     assert codes(decide(flow, "ready", "ship", GOOD)) == ["guard_failed", "ours"]
 
 
+def test_a_condition_that_raises_refuses_even_where_another_move_would_apply() -> None:
+    odd: Condition[Facts] = Condition("odd", lambda facts: 1 / facts.checks > 0)  # type: ignore[operator]
+    moves = tuple(move for move in DEPLOY.moves if (move.source, move.event) != ("ready", "ship"))
+    flow = replace(DEPLOY, moves=(*moves, Move("ship", "ready", "built", (odd,)), Move("ship", "ready", "live")))
+    decision = decide(flow, "ready", "ship", GOOD)
+    blocker = Blocker("guard_failed", "The check 'ship to built' failed.", move="ship to built", error="TypeError")
+    assert decision == Decision(None, (blocker,))
+
+
 def test_an_iterator_of_blockers_is_read_once_and_counts() -> None:
     answer = ask(lambda _: (blocker for blocker in [Blocker("one", "One.")]), GOOD)  # type: ignore[arg-type, return-value]
     assert answer == (Blocker("one", "One."),)

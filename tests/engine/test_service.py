@@ -405,6 +405,12 @@ def test_an_approval_can_be_taken_back_while_the_launch_is_not_over(bench: Bench
     assert codes(bench.do(service.revoke, case.id, by=bench.cid)) == ["permit_missing"]
 
 
+def test_what_the_policy_permitted_any_approver_may_take_back(bench: Bench) -> None:
+    case = bench.did(service.start, bench.draft())
+    assert codes(bench.do(service.revoke, case.id, by=bench.ann)) == ["not_entitled"]
+    assert bench.did(service.revoke, case.id, by=bench.bob).state == "paused"
+
+
 def test_a_revoked_launch_resumes_as_a_new_run_that_asks_again(bench: Bench) -> None:
     case = bench.launched()
     bench.did(service.revoke, case.id, by=bench.bob)

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam
 from whenever import Instant
 
 from gonogo import models
+from gonogo.database import insert_new
 from gonogo.errors import Conflict, NotFound
 from gonogo.models import Document, table
 
@@ -327,7 +328,9 @@ def move(connection: sa.Connection, case: Case, **values: object) -> None:
 
 
 def add_campaign(connection: sa.Connection, row: Document) -> None:
-    connection.execute(campaign.insert(), row)
+    """Raises Conflict where another transaction has just given the dialect's id to a campaign of its own."""
+    if not insert_new(connection, campaign, row):
+        raise Conflict(f"the campaign {row['wire_id']!r} was made by another transaction")
 
 
 def steps(connection: sa.Connection, campaign_id: str) -> list[sa.Row[Any]]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import postgresql, sqlite
 from whenever import Instant
 
 from gonogo import models
+from gonogo.database import insert_new
 from gonogo.models import Document, table
 from gonogo.store.cases import Case
 
@@ -223,7 +223,4 @@ def take_turn(connection: sa.Connection, name: str, holder: str, until: Instant,
     taken = lease.update().where(lease.c.token == name, free).values(until=until, holder=holder)
     if connection.execute(taken).rowcount == 1:
         return True
-    new = {"token": name, "holder": holder, "until": until}
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    made = insert(lease).values(new).on_conflict_do_nothing()
-    return connection.execute(made, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return insert_new(connection, lease, {"token": name, "holder": holder, "until": until})

@@ -8,6 +8,7 @@ from whenever import Instant
 
 from gonogo import models
 from gonogo.clock import new_id
+from gonogo.database import insert_new
 from gonogo.errors import NotFound
 from gonogo.models import Document, table
 from gonogo.seal import canonical, digest, leaf
@@ -68,9 +69,11 @@ def pin(connection: sa.Connection, workspace_id: str, kind: str, body: Document,
     )
     found: str | None = connection.execute(known).scalar()
     if found is None:
-        found = new_id(now)
-        row = {"id": found, "workspace_id": workspace_id, "kind": kind, "digest": wanted, "body": body}
-        connection.execute(version.insert(), {**row, "created_at": now})
+        made = new_id(now)
+        row = {"id": made, "workspace_id": workspace_id, "kind": kind, "digest": wanted, "body": body}
+        if insert_new(connection, version, {**row, "created_at": now}):
+            return made
+        found = str(connection.execute(known).scalar_one())  # another transaction said the same at the same moment
     return found
 
 
