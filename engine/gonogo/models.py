@@ -111,6 +111,7 @@ class Key(Base, table=True):
     created_at: Instant = Field(sa_type=Utc)
     expires_at: Instant | None = Field(default=None, sa_type=Utc)
     revoked_at: Instant | None = Field(default=None, sa_type=Utc)
+    used_at: Instant | None = Field(default=None, sa_type=Utc)  # to the minute: not every request writes it
 
 
 # What people edit, and the immutable versions of it
@@ -251,6 +252,7 @@ class Campaign(Base, table=True):
     list_id: str = Field(foreign_key="gonogo_list.id")
     extra: Document = Field(sa_type=sa.JSON)  # what the dialect stores and echoes
     started_at: Instant | None = Field(default=None, sa_type=Utc)  # first became active
+    removed_at: Instant | None = Field(default=None, sa_type=Utc)  # a draft that was never proposed; its id stays taken
     created_at: Instant = Field(sa_type=Utc)
     updated_at: Instant = Field(sa_type=Utc)
 
@@ -523,6 +525,34 @@ class Executor(Base, table=True):
 
     id: str = Field(primary_key=True)
     seen_at: float
+
+
+# What was asked over HTTP
+
+
+class Reply(Base, table=True):
+    """The answer to a request that named itself (Idempotency-Key), kept to be given again for a day."""
+
+    __tablename__ = "gonogo_reply"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key_id: str = Field(primary_key=True, foreign_key="gonogo_key.id")
+    name: str = Field(primary_key=True)  # as the client chose it
+    asked: str  # digest of method, path and body
+    status: int = 0
+    headers: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)
+    body: str = ""
+    created_at: Instant = Field(sa_type=Utc, index=True)
+
+
+class Rate(Base, table=True):
+    """How often a key knocked in its present window. UNLOGGED on PostgreSQL: a crash forgives."""
+
+    __tablename__ = "gonogo_rate"
+
+    name: str = Field(primary_key=True)
+    hits: int
+    until: float = Field(index=True)  # seconds since the epoch, by the database's clock
 
 
 def table(model: type[Base]) -> sa.Table:

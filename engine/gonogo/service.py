@@ -21,7 +21,7 @@ from gonogo.campaign import ACTIVE, CAMPAIGN, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list, resolve, take_off
 from gonogo.content import Content
-from gonogo.definition import Event
+from gonogo.definition import Blocker, Event
 from gonogo.errors import Invalid
 from gonogo.facts import Facts
 from gonogo.machine import decide
@@ -110,6 +110,16 @@ def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
     values = {**pinned, **plain, "revision": case.revision + 1}
     figures = {"changed": sorted(changes)}
     return record(call, case, "revise", decision, Change(campaign=values, figures=figures))
+
+
+def remove(call: Call, campaign_id: str) -> Outcome:
+    """Remove a draft for which nothing was ever proposed. Its id stays taken; any other campaign stays, too."""
+    case = _current(call, campaign_id)
+    if case.run:
+        message = "Only a campaign that was never submitted can be removed; cancel it instead"
+        return Outcome(case, (Blocker("campaign_submitted", message, run=case.run),))
+    cases.move(call.connection, case, removed_at=call.now, updated_at=call.now)
+    return Outcome(case)
 
 
 def add_contacts(call: Call, campaign_id: str, contacts: Sequence[Mapping[str, Any]]) -> tuple[Outcome, Added]:

@@ -153,15 +153,11 @@ def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any
         .join(contacts, contacts.c.id == campaign.c.list_id)
         .outerjoin(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
         .outerjoin(task, task.c.run_id == run.c.id if of_task is None else of_task)
+        .where(campaign.c.removed_at.is_(None))
     )
 
 
 _BY_ID = select_cases().where(campaign.c.id == bindparam("id"))
-_BY_WIRE_ID = select_cases().where(
-    campaign.c.workspace_id == bindparam("workspace"),
-    campaign.c.dialect == bindparam("dialect"),
-    campaign.c.wire_id == bindparam("wire_id"),
-)
 _BY_TASK = select_cases(of_task=task.c.id == bindparam("task")).where(campaign.c.id == task.c.campaign_id)
 _LOCK = (
     sa.select(campaign.c.id)
@@ -203,22 +199,21 @@ def read_by_task(connection: sa.Connection, workspace_id: str, task_id: str) -> 
 
 def find(connection: sa.Connection, workspace_id: str, dialect: str, wire_id: str) -> str:
     """The id of the campaign that a dialect calls `wire_id`. Raises NotFound."""
-    statement = sa.select(campaign.c.id).where(
-        campaign.c.workspace_id == workspace_id, campaign.c.dialect == dialect, campaign.c.wire_id == wire_id
-    )
-    found: str | None = connection.execute(statement).scalar()
+    found: str | None = connection.execute(_named(workspace_id, dialect, wire_id)).scalar()
     if found is None:
         raise NotFound("campaign", wire_id)
     return found
 
 
 def exists(connection: sa.Connection, workspace_id: str, dialect: str, wire_id: str) -> bool:
-    """A dialect's id is taken in this workspace."""
-    try:
-        find(connection, workspace_id, dialect, wire_id)
-    except NotFound:
-        return False
-    return True
+    """A dialect's id is taken in this workspace, be it by a campaign that was removed."""
+    return connection.execute(_named(workspace_id, dialect, wire_id)).first() is not None
+
+
+def _named(workspace_id: str, dialect: str, wire_id: str) -> sa.Select[Any]:
+    return sa.select(campaign.c.id).where(
+        campaign.c.workspace_id == workspace_id, campaign.c.dialect == dialect, campaign.c.wire_id == wire_id
+    )
 
 
 def page(
