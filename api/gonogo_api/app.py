@@ -15,6 +15,7 @@ from gonogo.gate import Gate
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door
+from gonogo_api.rates import Limiter
 from gonogo_api.settings import Settings
 
 APPS = {
@@ -35,7 +36,8 @@ def open_gate(settings: Settings) -> Gate:
 
 def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Starlette:
     """The server as an ASGI application. It executes launches too, unless told not to."""
-    door = Door(gate, settings, settings.pepper_bytes())
+    limiter = Limiter(settings.rate_limit, gate.engine) if settings.rate_limit != "0" else None
+    door = Door(gate, settings, settings.pepper_bytes(), limiter)
     apps = {name: make(door) for name, make in APPS.items()}
 
     @asynccontextmanager
@@ -55,6 +57,6 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
     routes = [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
-        Mount("/", Front(apps, settings.hosts, door.who)),
+        Mount("/", Front(apps, settings.hosts, door.meet)),
     ]
     return Starlette(routes=routes, lifespan=lifespan)

@@ -1,22 +1,34 @@
-"""API keys: `prefix_keyid_secret`. The secret is shown once; only a MAC of it is kept."""
+"""API keys: `prefix_keyid_secret`. The secret is shown once; only a MAC of it is kept.
+
+The secret ends with a checksum of the whole, so that a mistyped key and one that leaked can be told by looking at
+them: `(wbk|sk_live|bk_live|bav_live)_[a-z2-7]{16}_[a-z2-7]{46}`.
+"""
 
 import base64
 import hashlib
 import hmac
+import logging
+import re
 import secrets
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from whenever import Instant
+from sqlalchemy.exc import SQLAlchemyError
+from whenever import Instant, TimeDelta
 
+from gonogo import database
 from gonogo.actor import Actor
 from gonogo.call import Call
-from gonogo.errors import Invalid
-from gonogo.models import DIALECTS
+from gonogo.errors import DatabaseUnusable, Invalid, NotFound
+from gonogo.models import DIALECTS, Document
 from gonogo.store import workspaces as store
 from gonogo.workspaces import check_scopes
+from gonogo_api.shapes import iso
+
+log = logging.getLogger(__name__)
 
 #: How keys of each dialect begin. `sk_live` is shared by two products, so it decides nothing.
 PREFIXES = {
@@ -26,6 +38,10 @@ PREFIXES = {
     "burki": "bk_live",
     "bavlio": "bav_live",
 }
+#: How exactly it is known when a key was last used.
+USE_NOTED_EVERY = TimeDelta(seconds=60)
+_CHECKSUM = 6  # characters
+_ID = re.compile(r"[a-z2-7]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +51,94 @@ class Visitor:
     actor: Actor
     dialect: str
     account_group: str | None
+    used_at: Instant | None  # when the key was used before this
 
 
 def issue(
-    call: Call, pepper: bytes, *, workspace: str, dialect: str, scopes: Iterable[str], member: str | None = None
+    call: Call,
+    pepper: bytes,
+    *,
+    workspace: str,
+    dialect: str,
+    scopes: Iterable[str],
+    member: str | None = None,
+    expires_at: Instant | None = None,
 ) -> tuple[str, str]:
-    """Make a key; returns it, this once, and its id. Raises Invalid for an unknown dialect or scope."""
+    """Make a key; returns it, this once, and its id. Raises Invalid: unknown dialect or scope, an end in the past."""
     if dialect not in DIALECTS:
         raise Invalid.at("dialect", f"expected one of {', '.join(DIALECTS)}, found {dialect!r}")
     wanted = check_scopes(scopes)
     if not wanted:
         raise Invalid.at("scopes", "expected at least one scope")
-    key_id, secret = _random(10), _random(25)
+    if expires_at is not None and expires_at <= call.now:
+        raise Invalid.at("expires_at", "expected a time to come")
+    key_id = _random(10)
+    body = f"{PREFIXES[dialect]}_{key_id}_{_random(25)}"
+    made = body + _checksum(body)
     row = {
         "id": key_id,
         "workspace_id": workspace,
         "member_id": member,
         "dialect": dialect,
-        "mac": _mac(pepper, secret),
+        "mac": _mac(pepper, made.rpartition("_")[2]),
         "scopes": wanted,
         "created_at": call.now,
+        "expires_at": expires_at,
     }
     store.add_key(call.connection, row)
-    return f"{PREFIXES[dialect]}_{key_id}_{secret}", key_id
+    return made, key_id
+
+
+def revoke(call: Call, key_id: str) -> Instant:
+    """End a key of the workspace; returns since when it is revoked. Raises NotFound."""
+    _owned(call, key_id)
+    if store.end_key(call.connection, key_id, call.now):
+        return call.now
+    since: Instant = _owned(call, key_id).revoked_at
+    return since
+
+
+def rotate(call: Call, pepper: bytes, key_id: str) -> tuple[str, str]:
+    """Put a new key in the place of a good one, for the same; returns it, this once, and its id.
+
+    Raises NotFound, and Invalid for a key that ended: it would come back to life.
+    """
+    row = _owned(call, key_id)
+    if not (_alive(row, call.now) and store.end_key(call.connection, key_id, call.now)):
+        raise Invalid.at("key", "it has ended already: make a new one")
+    return issue(
+        call,
+        pepper,
+        workspace=row.workspace_id,
+        dialect=row.dialect,
+        scopes=row.scopes,
+        member=row.member_id,
+        expires_at=row.expires_at,
+    )
+
+
+def scopes_of(call: Call, key_id: str) -> frozenset[str]:
+    """What a key of the workspace may do. Raises NotFound."""
+    return frozenset(_owned(call, key_id).scopes)
+
+
+def told(call: Call) -> list[Document]:
+    """What may be told of the keys of the workspace, newest first; times in ISO 8601."""
+    return [
+        {name: iso(value) if isinstance(value, Instant) else value for name, value in row.items()}
+        for row in store.keys(call.connection, call.by.workspace)
+    ]
+
+
+def well_formed(presented: str) -> bool:
+    """The checksum of a presented key is right. Tells mistakes, not attackers: anybody can compute it."""
+    return presented[-_CHECKSUM:] == _checksum(presented[:-_CHECKSUM])
 
 
 def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Instant) -> Visitor | None:
     """Who a presented key belongs to; None for one that is malformed, unknown, expired or revoked."""
+    if not well_formed(presented):
+        return None
     prefix, _, secret = presented.rpartition("_")
     prefix, _, key_id = prefix.rpartition("_")
     row = store.key_by_id(connection, key_id) if key_id else None
@@ -77,13 +154,31 @@ def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Inst
         scopes=frozenset(row.scopes),
         is_member=row.member_id is not None,
     )
-    return Visitor(actor, row.dialect, row.account_group)
+    return Visitor(actor, row.dialect, row.account_group, row.used_at)
+
+
+def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:
+    """Keep when a key was used, to the minute. Hardly waits and never fails: the next request tries again."""
+    if visitor.used_at is not None and now - visitor.used_at < USE_NOTED_EVERY:
+        return
+    try:
+        # begun as a reader's: BEGIN would wait long for another's write lock, and the statement does not
+        with database.reader(engine).begin() as connection:
+            store.note_use(connection, visitor.actor.id, visitor.used_at, now)
+    except (SQLAlchemyError, DatabaseUnusable) as error:
+        log.warning("the use of the key %s was not noted: %s", visitor.actor.id, getattr(error, "orig", error))
 
 
 def bearer(header: str | None) -> str | None:
     """The key in an Authorization header, if it holds one."""
     scheme, _, key = (header or "").partition(" ")
     return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _owned(call: Call, key_id: str) -> sa.Row[Any]:
+    if not _ID.fullmatch(key_id):
+        raise NotFound("key", key_id)
+    return store.find_key(call.connection, call.by.workspace, key_id)
 
 
 def _alive(row: Any, now: Instant) -> bool:
@@ -98,6 +193,15 @@ def _mac(pepper: bytes, secret: str) -> str:
 _NO_MAC = "0" * 64
 
 
+def _checksum(body: str) -> str:
+    """The first 30 bits of the CRC-32 of a key without it."""
+    return _base32(zlib.crc32(body.encode()).to_bytes(4, "big"))[:_CHECKSUM]
+
+
 def _random(size: int) -> str:
+    return _base32(secrets.token_bytes(size))
+
+
+def _base32(value: bytes) -> str:
     """Base 32 in lower case: no underscore, nothing to escape."""
-    return base64.b32encode(secrets.token_bytes(size)).decode().rstrip("=").lower()
+    return base64.b32encode(value).decode().rstrip("=").lower()

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 
+from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gonogo.models import DIALECTS
 from gonogo_api.auth import PREFIXES, Visitor, bearer
 from gonogo_api.door import new_request_id
+from gonogo_api.rates import Allowance
 
 #: The path under which seed 000 is served where it comes from.
 GATEWAY = "/functions/v1/api-gateway"
@@ -28,27 +30,30 @@ class Front:
 
     def __init__(
         self,
-        apps: Mapping[str, ASGIApp],
+        apps: Mapping[str, FastAPI],
         hosts: Mapping[str, str],
-        who: Callable[[str | None], Visitor | None],
+        meet: Callable[[str | None], tuple[Visitor | None, Allowance | None]],
     ) -> None:
-        self.apps, self.hosts, self.who = apps, hosts, who
+        self.apps, self.hosts, self.meet = apps, hosts, meet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         authorization = headers.get("authorization")
-        visitor, failure = None, None
+        visitor, allowance, failure = None, None, None
         if bearer(authorization):
             try:
-                visitor = await run_in_threadpool(self.who, authorization)
+                visitor, allowance = await run_in_threadpool(self.meet, authorization)
             except DBAPIError as error:
                 failure = error  # told in the dialect's shape, once that is known
         mount, path = mounted(scope["path"])
         dialect = mount or self._chosen(headers, visitor, path)
-        request_id = new_request_id()
-        told = {"visitor": visitor, "failure": failure, "request_id": request_id}
+        app = self.apps[dialect]
+        stamps = {"X-Request-Id": new_request_id()}
+        told = {"visitor": visitor, "allowance": allowance, "failure": failure, "request_id": stamps["X-Request-Id"]}
+        if allowance is not None and app.state.shows_rate:
+            stamps |= allowance.headers
         inner = {**scope, **told, "path": path, "raw_path": path.encode()}
-        await self.apps[dialect](inner, receive, _stamped(send, request_id))
+        await app(inner, receive, _stamped(send, stamps))
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()
@@ -81,10 +86,10 @@ def by_shape(path: str) -> str:
     return next((dialect for dialect, shape in _SHAPES if shape.match(path)), "leadlex")
 
 
-def _stamped(send: Send, request_id: str) -> Callable[[Message], Awaitable[None]]:
+def _stamped(send: Send, stamps: Mapping[str, str]) -> Callable[[Message], Awaitable[None]]:
     async def stamped(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            MutableHeaders(scope=message).update(stamps)
         await send(message)
 
     return stamped

@@ -1,11 +1,15 @@
 """The way in, the same for every dialect: who knocks, with which right, in which transaction."""
 
+import functools
+import hashlib
+import inspect
 import json
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
+import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -16,13 +20,17 @@ from gonogo import database
 from gonogo.call import Call, Outcome
 from gonogo.errors import Conflict
 from gonogo.gate import Gate
-from gonogo.store import workspaces
-from gonogo_api.auth import Visitor, bearer, identify
+from gonogo.store import replies, workspaces
+from gonogo_api.auth import Visitor, bearer, identify, note_use, well_formed
 from gonogo_api.problems import Problem, Refused
+from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
 
 T = TypeVar("T")
 TRIES = 3
+LOST = "Somebody else changed it at the same time; try again"
+IDEMPOTENCY_KEY = "Idempotency-Key"
+MOST_OF_A_NAME = 255
 _RETRIED = ("deadlock detected", "could not serialize", "database is locked")
 
 
@@ -33,14 +41,26 @@ class Door:
     gate: Gate
     settings: Settings
     pepper: bytes
+    limiter: Limiter | None = None
+
+    def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
+        """Who a request says it is from, and what is left to that key."""
+        visitor = self.who(authorization)
+        if visitor is None or self.limiter is None:
+            return visitor, None
+        return visitor, self.limiter.hit(visitor.actor.id)
 
     def who(self, authorization: str | None) -> Visitor | None:
         """Who a request says it is from; None for a missing or a bad key."""
         key = bearer(authorization)
-        if key is None:
+        if key is None or not well_formed(key):  # which takes no connection
             return None
+        now = self.gate.clock.now()
         with database.reader(self.gate.engine).begin() as connection:
-            return identify(connection, self.pepper, key, self.gate.clock.now())
+            visitor = identify(connection, self.pepper, key, now)
+        if visitor is not None:
+            note_use(self.gate.engine, visitor, now)
+        return visitor
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
@@ -49,22 +69,59 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """How a request names itself (Idempotency-Key), and the digest of what it asks."""
+
+    name: str
+    asked: str
+
+
+@dataclass(slots=True)
 class Visit:
     """One authenticated request."""
 
     door: Door
     visitor: Visitor
+    named: Named | None = None
+    held: sa.Connection | None = None  # the transaction of a request that named itself: its answer is kept there
+
+    def once(self, request: Request, answer: Callable[[], Response]) -> Response:
+        """The answer; that of a request that named itself is kept with its effect, and given again to its repetition.
+
+        A refusal is an answer too. What was wrong with a request is not: it had no effect, and may be sent corrected.
+        """
+        if self.named is None:
+            return answer()
+        key_id, now = self.visitor.actor.id, self.door.gate.clock.now()
+        with self.door.gate.engine.begin() as self.held:
+            known = replies.take(self.held, key_id, self.named.name, self.named.asked, now)
+            if known is not None:
+                return _again(known, self.named)
+            try:
+                response = answer()
+            except Refused as refused:
+                response = request.app.state.refuse(refused, request)
+            headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+            kept = {"status": response.status_code, "headers": headers, "body": bytes(response.body).decode()}
+            replies.keep(self.held, key_id, self.named.name, kept)
+        return response
 
     def write(self, verb: Callable[[Call], T]) -> T:
         """Run a use case in a transaction of its own; lost races are run again, a few times."""
         gate = self.door.gate
+        if self.held is not None:
+            try:
+                with self.held.begin_nested():  # what `both` undoes leaves the name taken
+                    return verb(gate.call(self.held, self.visitor.actor))
+            except Conflict:
+                raise Problem("conflict", LOST) from None
         for left in reversed(range(TRIES)):
             try:
                 with gate.engine.begin() as connection:
                     return verb(gate.call(connection, self.visitor.actor))
             except Conflict:
                 if not left:
-                    raise Problem("conflict", "Somebody else changed it at the same time; try again") from None
+                    raise Problem("conflict", LOST) from None
             except OperationalError as error:
                 if not left or not any(sign in str(error) for sign in _RETRIED):
                     raise
@@ -91,8 +148,17 @@ class Visit:
     def read(self, question: Callable[[Call], T]) -> T:
         """Answer a question; nothing is held or changed."""
         gate = self.door.gate
+        if self.held is not None:
+            return question(gate.call(self.held, self.visitor.actor))
         with database.reader(gate.engine).begin() as connection:
             return question(gate.call(connection, self.visitor.actor))
+
+
+def _again(known: Any, named: Named) -> Response:
+    if known.asked != named.asked:
+        message = "Another request has used this Idempotency-Key"
+        raise Problem("invalid", message, IDEMPOTENCY_KEY)
+    return Response(known.body, known.status, {**known.headers, "Idempotency-Replayed": "true"})
 
 
 class _Needs(Protocol):
@@ -103,7 +169,7 @@ def needs(scope: str) -> Any:
     """The dependency of a route: a valid key of the route's dialect that has the scope."""
 
     def visit(request: Request) -> Visit:
-        return Visit(request.app.state.door, admit(request, scope))
+        return Visit(request.app.state.door, admit(request, scope), request.scope.get("named"))
 
     cast(_Needs, visit).scope = scope
     return Depends(visit)
@@ -116,6 +182,10 @@ def admit(request: Request, scope: str | None) -> Visitor:
     visitor: Visitor | None = request.scope["visitor"]
     if visitor is None or visitor.dialect != request.app.state.dialect:
         raise Problem("unauthorized", "Invalid API key", "key")
+    allowance: Allowance | None = request.scope["allowance"]
+    if allowance is not None and allowance.exceeded:
+        message = f"Rate limit exceeded: {allowance.limit} requests"
+        raise Problem("limited", message, headers={"Retry-After": allowance.retry_after})
     if scope is not None and scope not in visitor.actor.scopes:
         raise Problem("forbidden", f"The key lacks the permission {scope}", scope)
     return visitor
@@ -203,14 +273,20 @@ def _scopes(dependant: Any) -> Any:
 class StrictRoute(APIRoute):
     """A route whose body is read strictly, and not before the key was found good."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
+        super().__init__(path, _answering_once(endpoint), **more)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         scope = next(_scopes(self.dependant), None)
 
         async def strictly(request: Request) -> Response:
             admit(request, scope)
+            strict = StrictRequest(request.scope, request.receive)
             try:
-                return await handle(StrictRequest(request.scope, request.receive))
+                if request.app.state.repeats and request.method == "POST":
+                    request.scope["named"] = await _named(strict)
+                return await handle(strict)
             except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
                 if isinstance(error.__cause__, Problem | RequestValidationError):
                     raise error.__cause__ from None
@@ -219,10 +295,43 @@ class StrictRoute(APIRoute):
         return strictly
 
 
-def dialect_app(name: str, title: str, door: Door) -> FastAPI:
-    """An empty application for one dialect. Errors and routes are the dialect's own."""
+async def _named(request: StrictRequest) -> Named | None:
+    """How the request names itself, if it does. Raises Problem for a name that can't be kept."""
+    name = request.headers.get(IDEMPOTENCY_KEY)
+    if name is None:
+        return None
+    if not (name and name.isascii() and name.isprintable() and len(name) <= MOST_OF_A_NAME):
+        raise Problem("malformed", f"{IDEMPOTENCY_KEY}: expected 1 to {MOST_OF_A_NAME} printable ASCII characters")
+    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+    asked.update(await request.body())
+    return Named(name, asked.hexdigest())
+
+
+def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint of a visit, answering a request that names itself once; any other endpoint as it is."""
+    expected = inspect.signature(endpoint)
+    if "visit" not in expected.parameters or hasattr(endpoint, "answers_once"):
+        return endpoint
+
+    def answer(request: Request, **given: Any) -> Any:
+        return given["visit"].once(request, lambda: endpoint(**given))
+
+    ours = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    wrapped = functools.wraps(endpoint)(answer)
+    vars(wrapped).update(
+        answers_once=True,
+        __signature__=expected.replace(parameters=[ours, *expected.parameters.values()]),
+    )
+    return wrapped
+
+
+def dialect_app(name: str, title: str, door: Door, *, house: bool = False) -> FastAPI:
+    """An empty application for one dialect. Errors and routes are the dialect's own.
+
+    Only the house shows its rates, and lets requests name themselves.
+    """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.door, app.state.dialect = door, name
+    app.state.door, app.state.dialect, app.state.shows_rate, app.state.repeats = door, name, house, house
     app.router.route_class = StrictRoute
     return app
 

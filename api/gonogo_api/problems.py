@@ -27,6 +27,7 @@ Kind = Literal[
     "conflict",
     "too_large",
     "media_type",
+    "limited",  # too many requests
     "unavailable",  # what stands behind us does not answer
     "internal",
 ]
@@ -40,6 +41,7 @@ STATUS: dict[Kind, int] = {
     "conflict": 409,
     "too_large": 413,
     "media_type": 415,
+    "limited": 429,
     "unavailable": 502,
     "internal": 500,
 }
@@ -68,15 +70,17 @@ class Refused(Exception):
         return self.outcome.blockers
 
 
-Render = Callable[[Problem, str], Response]
-RenderRefusal = Callable[[Refused, str], Response]
+Render = Callable[[Problem, Request], Response]
+RenderRefusal = Callable[[Refused, Request], Response]
 
 
 def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
     """Answer every error of the app in its dialect's shape; no default body of the framework leaks out."""
 
+    app.state.refuse = refuse
+
     def answer(request: Request, problem: Problem) -> Response:
-        response = render(problem, request.scope["request_id"])
+        response = render(problem, request)
         response.headers.update(problem.headers)
         return response
 
@@ -86,7 +90,7 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
 
     @app.exception_handler(Refused)
     def on_refusal(request: Request, error: Refused) -> Response:
-        return refuse(error, request.scope["request_id"])
+        return refuse(error, request)
 
     @app.exception_handler(NotFound)
     def on_missing(request: Request, error: NotFound) -> Response:

@@ -5,6 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+import limits
 import sqlalchemy as sa
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
     claim_batch: int = Field(default=20, ge=1, le=1000)
     body_limit: int = Field(default=1_048_576, ge=1024)  #: bytes of a JSON body
+    rate_limit: str = "1200/minute"  #: requests of one key; 0 is off
     hosts: dict[str, str] = {}  #: Host header -> dialect
     pepper: str | None = None  #: keys the MACs of API keys; made beside an SQLite file, required otherwise
     late_start: str = "PT1H"
@@ -39,6 +41,13 @@ class Settings(BaseSettings):
         unknown = sorted(set(self.hosts.values()) - set(DIALECTS))
         if unknown:
             raise ValueError(f"GONOGO_HOSTS: expected dialects {', '.join(DIALECTS)}, found {', '.join(unknown)}")
+        try:
+            if self.rate_limit != "0":
+                limits.parse(self.rate_limit)
+        except ValueError:
+            raise ValueError(
+                f"GONOGO_RATE_LIMIT: expected a rate such as 1200/minute, or 0, found {self.rate_limit!r}"
+            ) from None
         try:
             self.late  # noqa: B018
         except ValueError:

@@ -2,8 +2,9 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from gonogo import seal
@@ -17,6 +18,10 @@ from gonogo.store import lists, workspaces
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 #: Keys of a contact that mean something; every other key is a variable, as `email` and `phone` are, too.
 KNOWN = ("timezone", "consent")
+#: Rows that are read and written at a time, however many there are.
+CHUNK = 1000
+#: How many rows that are not taken are named one by one.
+NAMED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of the rows of one call."""
+    """What became of the rows of one call; of those not taken, the first are named."""
 
     added: int = 0
     updated: int = 0
     rejected: tuple[Rejected, ...] = ()
+    rejected_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +59,15 @@ def new_list(call: Call, name: str) -> str:
     return str(row["id"])
 
 
-def merge(call: Call, list_id: str, channel: str, contacts: Sequence[Mapping[str, Any]]) -> Added:
-    """Add the contacts to a list, or change those whose address it knows; of equal rows the last one counts."""
-    salt = workspaces.get(call.connection, call.by.workspace).salt
-    rows, rejected = _read(contacts, channel, salt)
-    held = lists.hold(call.connection, list_id)
-    known = lists.known(call.connection, list_id, list(rows))
-    old = {key: row for key, row in rows.items() if key in known}
-    new = {key: row for key, row in rows.items() if key not in known}
-    if new:
-        _add(call, list_id, held.positions, new)
-    if old:
-        _change(call, {known[key].id: row for key, row in old.items()})
-    size = held.size + sum(row.excluded is None for row in new.values())
-    size += sum((row.excluded is None) - (known[key].excluded is None) for key, row in old.items())
-    lists.change_list(call.connection, list_id, positions=held.positions + len(new), size=size)
-    return Added(len(new), len(old), tuple(rejected))
+def merge(call: Call, list_id: str, channel: str, contacts: Iterable[Mapping[str, Any]]) -> Added:
+    """Add the contacts to a list, or change those whose address it knows; of equal rows the last one counts.
+
+    However many they are, only a chunk of them is in memory; the list is held until the transaction ends.
+    """
+    merging, rows = _Merging(call, list_id, channel), iter(contacts)
+    while chunk := list(islice(rows, CHUNK)):
+        merging.take(chunk)
+    return merging.finish()
 
 
 def take_off(call: Call, list_id: str, address: str) -> None:
@@ -95,20 +94,57 @@ def resolve(call: Call, list_id: str, wanted: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found.values()))
 
 
-def _read(contacts: Sequence[Mapping[str, Any]], channel: str, salt: bytes) -> tuple[dict[str, _Row], list[Rejected]]:
-    rows: dict[str, _Row] = {}
-    rejected = []
-    for at, contact in enumerate(contacts):
-        problem = next(_problems(contact, channel), None)
-        if problem:
-            rejected.append(Rejected(at, problem))
-            continue
-        address = _address(contact, channel)
-        key = address_key(salt, address)
-        variables = {name: value for name, value in contact.items() if name not in KNOWN}
-        excluded = "no_consent" if contact.get("consent") is False else None
-        rows[key] = _Row(address, variables, contact.get("timezone"), excluded)
-    return rows, rejected
+class _Merging:
+    """Rows on their way into one list, chunk by chunk."""
+
+    def __init__(self, call: Call, list_id: str, channel: str) -> None:
+        self.call, self.list_id, self.channel = call, list_id, channel
+        self.salt = workspaces.get(call.connection, call.by.workspace).salt
+        held = lists.hold(call.connection, list_id)
+        self.before = self.positions = held.positions
+        self.size = held.size
+        self.rows = 0
+        self.updated: set[int] = set()  # positions: a contact that several chunks change is one
+        self.rejected: list[Rejected] = []
+        self.rejected_count = 0
+
+    def take(self, contacts: Sequence[Mapping[str, Any]]) -> None:
+        rows = self._read(contacts)
+        known = lists.known(self.call.connection, self.list_id, list(rows))
+        old = {key: row for key, row in rows.items() if key in known}
+        new = {key: row for key, row in rows.items() if key not in known}
+        if new:
+            _add(self.call, self.list_id, self.positions, new)
+        if old:
+            _change(self.call, {known[key].id: row for key, row in old.items()})
+        self.positions += len(new)
+        self.size += sum(row.excluded is None for row in new.values())
+        self.size += sum((row.excluded is None) - (known[key].excluded is None) for key, row in old.items())
+        self.updated.update(known[key].position for key in old if known[key].position <= self.before)
+
+    def finish(self) -> Added:
+        lists.change_list(self.call.connection, self.list_id, positions=self.positions, size=self.size)
+        added = self.positions - self.before
+        return Added(added, len(self.updated), tuple(self.rejected), self.rejected_count)
+
+    def _read(self, contacts: Sequence[Mapping[str, Any]]) -> dict[str, _Row]:
+        rows: dict[str, _Row] = {}
+        for at, contact in enumerate(contacts, self.rows):
+            problem = next(_problems(contact, self.channel), None)
+            if problem:
+                self._reject(at, problem)
+                continue
+            address = _address(contact, self.channel)
+            variables = {name: value for name, value in contact.items() if name not in KNOWN}
+            excluded = "no_consent" if contact.get("consent") is False else None
+            rows[address_key(self.salt, address)] = _Row(address, variables, contact.get("timezone"), excluded)
+        self.rows += len(contacts)
+        return rows
+
+    def _reject(self, row: int, reason: str) -> None:
+        self.rejected_count += 1
+        if self.rejected_count <= NAMED:
+            self.rejected.append(Rejected(row, reason))
 
 
 def _address(contact: Mapping[str, Any], channel: str) -> str:

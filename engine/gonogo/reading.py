@@ -1,16 +1,26 @@
 """What people look at: campaigns, tasks, messages and events, read without holding anything."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from whenever import Instant
 
+from gonogo.addresses import address_key
 from gonogo.call import Call
+from gonogo.campaign import CAMPAIGN, DRAFT
+from gonogo.content import Content, Rendered, RenderError, TemplateInvalid
+from gonogo.content import compile as compile_content
+from gonogo.definition import Blocker
+from gonogo.errors import Invalid, NotFound
 from gonogo.execution.executor import message_id
+from gonogo.execution.rendering import rendered_for, supplied
+from gonogo.machine import decide
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.proposal import is_overdue
-from gonogo.store import cases, ledger, workspaces
+from gonogo.policy import Ruling
+from gonogo.proposal import facts_of, is_overdue, propose
+from gonogo.review import Finding
+from gonogo.store import cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
 
 OPEN = ("reviewing", "pending")
@@ -33,6 +43,25 @@ class TaskView:
     case: Case
     findings: list[Document]
     votes: list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """People whom campaigns can be sent to; `contacts` counts those whom a launch would take."""
+
+    id: str
+    name: str
+    contacts: int
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Launchability:
+    """What a start would meet now. Where the state does not offer one, nothing was looked at."""
+
+    blockers: tuple[Blocker, ...]
+    findings: tuple[Finding, ...] = ()
+    ruling: Ruling | None = None
 
 
 def campaign(call: Call, campaign_id: str) -> CampaignView:
@@ -123,6 +152,57 @@ def messages(
     return [_message(row) for row in found]
 
 
+def launchability(call: Call, campaign_id: str) -> Launchability:
+    """Whether a start would be refused now, and what the policy would ask for if not. Raises NotFound."""
+    case = cases.read(call.connection, call.by.workspace, campaign_id)
+    if is_overdue(case, call.now):  # a start would settle that first
+        closed: Document = {"closed_at": call.now, "task_status": "expired"}
+        case = replace(case, state=status_of(case, call.now), **closed)
+    if case.state != DRAFT:
+        return Launchability(decide(CAMPAIGN, case.state, "start", facts_of(call, case)).blockers)
+    proposal = propose(call, case, at_once=True)
+    decision = decide(CAMPAIGN, case.state, "start", facts_of(call, case, **proposal.facts()))
+    return Launchability(decision.blockers, proposal.findings, proposal.ruling)
+
+
+def preview(call: Call, campaign_id: str, address: str, step: int = 0) -> Rendered:
+    """A message as the executor would make it for one contact, as campaign and contact read now.
+
+    Raises NotFound for a contact that is not on the list, and Invalid where the message can't be made.
+    """
+    view = campaign(call, campaign_id)
+    case, content = view.case, Content.from_document(view.content) if view.content else Content(())
+    key = address_key(workspaces.get(call.connection, call.by.workspace).salt, address)
+    body = lists.body(call.connection, case.list_id, key)
+    if body is None:
+        raise NotFound("contact", address)
+    if not 0 <= step < len(content.steps):
+        raise Invalid.at("step", f"the campaign has {len(content.steps)} messages, counted from 0")
+    opened = (case.run_start_at or case.opened_at) if case.run_open else case.start_at
+    try:
+        compiled = compile_content(content, opened or call.now)
+        return rendered_for(json.loads(body), compiled, step, supplied(_sender(call, view), view.settings))
+    except (TemplateInvalid, RenderError) as error:
+        raise Invalid.at("template", str(error)) from error
+
+
+def contact_list(call: Call, list_id: str) -> ListView:
+    """One list. Raises NotFound."""
+    return _list(lists.read(call.connection, call.by.workspace, list_id))
+
+
+def contact_lists(call: Call, *, after: str = "", limit: int = 50) -> list[ListView]:
+    """A page of the workspace's lists, in order of their making: those that were made as such, and every campaign's."""
+    return [_list(row) for row in lists.page_of_lists(call.connection, call.by.workspace, after, limit)]
+
+
+def policy_versions(call: Call) -> list[Document]:
+    """Every policy that was put into force, the newest first."""
+    columns = ("number", "digest", "document", "at")
+    found = workspaces.policies(call.connection, call.by.workspace)
+    return [{name: getattr(row, name) for name in columns} for row in found]
+
+
 def status_of(case: Case, now: Instant) -> str:
     """The state as people see it: a task past its deadline has expired, whether or not the clock wrote it down yet."""
     if is_overdue(case, now) and case.task_run_id == case.run_id:
@@ -133,6 +213,21 @@ def status_of(case: Case, now: Instant) -> str:
 def task_status(case: Case, now: Instant) -> str:
     """The task's status, read by its deadline."""
     return "expired" if is_overdue(case, now) else str(case.task_status)
+
+
+def _list(row: Any) -> ListView:
+    return ListView(row.id, row.name, row.size, row.created_at)
+
+
+def _sender(call: Call, view: CampaignView) -> Document:
+    """The campaign's sender, else the workspace's. Raises Invalid where there is neither."""
+    if view.sender is not None:
+        return view.sender
+    default = view.case.default_sender_id
+    if default is None:
+        raise Invalid.at("sender", "the campaign has no sender")
+    body: Document = workspaces.versions(call.connection, [default])[default].body
+    return body
 
 
 def _message(row: Any) -> Document:

@@ -9,7 +9,7 @@ A refusal is a value (`Outcome.blockers`) and changes nothing, but for an overdu
 before the event. Raised are NotFound (also for another workspace's row), Invalid and Conflict.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -85,6 +85,29 @@ def create(call: Call, draft: Draft) -> Outcome:
     return Outcome(cases.read(connection, workspace_id, campaign_id))
 
 
+#: The longest name of a campaign that is taken.
+LONGEST_NAME = 200
+_COPY = " (copy)"
+
+
+def clone(call: Call, campaign_id: str, *, name: str | None = None, contacts: bool = False) -> Outcome:
+    """Make a new draft that says the same, with no start time, and an empty list of its own, or with `contacts` the
+    very list of the original, which both then share. Raises NotFound."""
+    case = cases.read(call.connection, call.by.workspace, campaign_id)
+    pinned = [version for version in (case.content_id, case.sender_id, case.settings_id) if version]
+    said = {row.kind: row.body for row in workspaces.versions(call.connection, pinned).values()}
+    draft = Draft(
+        name=name or case.name[: LONGEST_NAME - len(_COPY)] + _COPY,
+        channel=case.channel,
+        content=Content.from_document(said["content"]) if "content" in said else None,
+        sender=said.get("sender"),
+        settings=said["settings"],
+        extra=case.extra,
+        list_id=case.list_id if contacts else None,
+    )
+    return create(call, draft)
+
+
 def hold(call: Call, campaign_id: str) -> Case:
     """The case, which nobody else changes until the transaction ends. Raises NotFound."""
     return _current(call, campaign_id)
@@ -122,7 +145,7 @@ def remove(call: Call, campaign_id: str) -> Outcome:
     return Outcome(case)
 
 
-def add_contacts(call: Call, campaign_id: str, contacts: Sequence[Mapping[str, Any]]) -> tuple[Outcome, Added]:
+def add_contacts(call: Call, campaign_id: str, contacts: Iterable[Mapping[str, Any]]) -> tuple[Outcome, Added]:
     """Add people, or change them: equal addresses are one person. What can't be taken is told row by row.
 
     While a launch is sending, and until it ends, newcomers are no event: they wait for the next run.
@@ -133,6 +156,15 @@ def add_contacts(call: Call, campaign_id: str, contacts: Sequence[Mapping[str, A
         return outcome, Added()
     added = merge(call, case.list_id, case.channel, contacts)
     return Outcome(cases.read(call.connection, case.workspace, case.id)), added
+
+
+def add_to_list(call: Call, list_id: str, contacts: Iterable[Mapping[str, Any]]) -> Added:
+    """Add people to a list that campaigns share, or change them. Runs that were proposed keep whom they took.
+
+    Raises NotFound.
+    """
+    lists.check(call.connection, call.by.workspace, list_id)
+    return merge(call, list_id, "email", contacts)
 
 
 def remove_contact(call: Call, campaign_id: str, address: str) -> Outcome:

@@ -1,20 +1,35 @@
 """Keys: who they let in, and what is kept of them."""
 
-from collections.abc import Callable
-from typing import TypeVar
+import base64
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
+from starlette.routing import BaseRoute
 from whenever import Instant, TimeDelta
 
-from gonogo import models, workspaces
+from gonogo import database, models, workspaces
 from gonogo.actor import SCOPES, Actor, machine
 from gonogo.call import Call
 from gonogo.clock import SystemClock
-from gonogo.errors import Invalid
+from gonogo.errors import Invalid, NotFound
+from gonogo.gate import Gate
 from gonogo.models import DIALECTS, Base, table
+from gonogo.store import workspaces as store
 from gonogo.testing.fake_jobs import FakeJobs
-from gonogo_api.auth import PREFIXES, Visitor, bearer, identify, issue
+from gonogo_api.app import APPS
+from gonogo_api.auth import PREFIXES, Visitor, bearer, identify, issue, revoke, rotate, told, well_formed
+from gonogo_api.door import Door, StrictRoute, _scopes
+from gonogo_api.settings import Settings
+from support.engine import HandClock
 from support.house import House, refusal
 from support.server import Client, Server
 
@@ -34,11 +49,20 @@ class Office:
             by: Actor = machine(getattr(self, "workspace", ""))
             return what(Call(connection, by, SystemClock().now(), FakeJobs()))
 
-    def issue(self, *scopes: str, dialect: str = "leadlex", member: str | None = None) -> tuple[str, str]:
+    def issue(self, *scopes: str, dialect: str = "leadlex", **more: Any) -> tuple[str, str]:
         wanted = scopes or SCOPES
         return self.do(
-            lambda call: issue(call, PEPPER, workspace=self.workspace, dialect=dialect, scopes=wanted, member=member)
+            lambda call: issue(call, PEPPER, workspace=self.workspace, dialect=dialect, scopes=wanted, **more)
         )
+
+    def rotate(self, key_id: str) -> tuple[str, str]:
+        return self.do(lambda call: rotate(call, PEPPER, key_id))
+
+    def revoke(self, key_id: str) -> Instant:
+        return self.do(lambda call: revoke(call, key_id))
+
+    def told(self, key_id: str) -> dict[str, Any]:
+        return next(row for row in self.do(told) if row["id"] == key_id)
 
     def member(self) -> str:
         return self.do(lambda call: workspaces.add_member(call, "ann@acme.example", scopes=("lexi",)))
@@ -109,6 +133,20 @@ def test_a_key_that_expired_or_was_revoked_lets_nobody_in(office: Office) -> Non
     assert office.show(key) is None
 
 
+def test_a_key_is_made_to_end(office: Office) -> None:
+    now = SystemClock().now()
+    key, key_id = office.issue(expires_at=now + TimeDelta(hours=1))
+    assert office.show(key) is not None
+    assert office.show(key, later=TimeDelta(hours=1)) is None
+    assert office.told(key_id)["expires_at"] == (now + TimeDelta(hours=1)).format_iso()
+    with pytest.raises(Invalid, match="expires_at: expected a time to come"):
+        office.do(
+            lambda call: issue(
+                call, PEPPER, workspace=office.workspace, dialect="burki", scopes=["lexi"], expires_at=call.now
+            )
+        )
+
+
 def test_a_key_ends_with_its_member(office: Office) -> None:
     member = office.member()
     (key, _), (robot, _) = office.issue("lexi", member=member), office.issue("lexi")
@@ -127,6 +165,234 @@ def test_a_key_is_not_made_of_what_there_is_not(
     with pytest.raises(Invalid) as refused:
         office.do(lambda call: issue(call, PEPPER, workspace=office.workspace, dialect=dialect, scopes=scopes))
     assert [mistake.path for mistake in refused.value.mistakes] == [path]
+
+
+# The checksum
+
+
+def test_the_checksum_of_a_key_is_what_is_documented() -> None:
+    body = f"wbk_{'a' * 16}_{'a' * 40}"
+    checksum = base64.b32encode(zlib.crc32(body.encode()).to_bytes(4, "big")).decode().lower()[:6]
+    assert checksum == "p3y3qf"
+    assert well_formed(body + checksum)
+    assert not well_formed(body)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_scanner_can_tell_a_key(office: Office, dialect: str) -> None:
+    key, _ = office.issue(dialect=dialect)
+    assert re.fullmatch(r"(wbk|sk_live|bk_live|bav_live)_[a-z2-7]{16}_[a-z2-7]{46}", key)
+    assert well_formed(key)
+
+
+def test_a_mistyped_key_is_told_without_the_database(office: Office) -> None:
+    key, _ = office.issue()
+    door = at_the_door(office)
+    mistyped = [f"{key[:at]}{'x' if key[at] != 'x' else 'y'}{key[at + 1 :]}" for at in range(len(key))]
+    with asked(office.engine) as statements, office.engine.connect() as connection:
+        connection.begin()
+        statements.clear()
+        for wrong in (*mistyped, key[:-1], key[1:], "", "x"):
+            assert identify(connection, PEPPER, wrong, Instant.now()) is None, wrong
+            assert door.who(f"Bearer {wrong}") is None, wrong
+        assert statements == []
+    assert door.who(f"Bearer {key}") is not None
+
+
+def test_a_right_checksum_is_no_key(office: Office) -> None:
+    key, key_id = office.issue()
+    body = f"wbk_{key_id}_{'a' * 40}"
+    forged = body + base64.b32encode(zlib.crc32(body.encode()).to_bytes(4, "big")).decode().lower()[:6]
+    assert well_formed(forged)
+    assert office.show(forged) is None
+    assert office.show(key) is not None
+
+
+# Their end
+
+
+def test_a_revoked_key_lets_nobody_in_and_stays_revoked_since_then(office: Office) -> None:
+    (key, key_id), (other, _) = office.issue(), office.issue()
+    since = office.revoke(key_id)
+    assert office.show(key) is None
+    assert office.show(other) is not None
+    assert office.revoke(key_id) == since
+    assert office.told(key_id)["revoked_at"] == since.format_iso()
+
+
+def test_a_new_key_takes_the_place_of_an_old_one(office: Office) -> None:
+    until = SystemClock().now() + TimeDelta(hours=1)
+    member = office.member()
+    old, old_id = office.issue("lexi", "campaigns:read", dialect="burki", member=member, expires_at=until)
+
+    new, new_id = office.rotate(old_id)
+
+    assert office.show(old) is None
+    visitor = office.show(new)
+    assert visitor is not None
+    assert visitor.actor == Actor(office.workspace, new_id, member, frozenset({"lexi", "campaigns:read"}), True)
+    assert visitor.dialect == "burki"
+    assert office.told(new_id)["expires_at"] == until.format_iso()
+    assert office.show(new, later=TimeDelta(hours=1)) is None
+
+
+def test_an_old_key_stays_where_the_new_one_does_not_come_about(office: Office) -> None:
+    key, key_id = office.issue()
+
+    def fail(call: Call) -> None:
+        rotate(call, PEPPER, key_id)
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        office.do(fail)
+    assert office.show(key) is not None
+    assert len(office.do(told)) == 1
+
+
+def test_a_key_that_ended_does_not_come_back_as_another(office: Office) -> None:
+    member = office.member()
+    (_, revoked), (_, expired), (_, left) = office.issue(), office.issue(), office.issue("lexi", member=member)
+    office.revoke(revoked)
+    office.change(models.Key, expired, expires_at=Instant.now())
+    office.change(models.Member, member, removed_at=Instant.now())
+    for key_id in (revoked, expired, left):
+        with pytest.raises(Invalid, match="it has ended already"):
+            office.rotate(key_id)
+    assert len(office.do(told)) == 3
+
+
+def test_of_several_who_rotate_a_key_at_once_one_gets_a_new_one(office: Office) -> None:
+    _, key_id = office.issue()
+    start = Barrier(4)
+
+    def attempt(_: int) -> bool:
+        start.wait(10)
+        try:
+            office.rotate(key_id)
+        except Invalid:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
+    assert len(office.do(told)) == 2
+
+
+@pytest.mark.parametrize("end", [Office.revoke, Office.rotate])
+def test_a_key_of_another_workspace_is_not_there(office: Office, end: Callable[[Office, str], object]) -> None:
+    neighbour = Office(office.engine)
+    key, key_id = neighbour.issue()
+    for wanted in (key_id, key, "a" * 16, "", "a\x00", "%"):
+        with pytest.raises(NotFound):
+            end(office, wanted)
+    assert neighbour.show(key) is not None
+    assert office.do(told) == []
+
+
+# Their use
+
+
+def at_the_door(office: Office, clock: HandClock | None = None) -> Door:
+    gate = Gate(office.engine, jobs=FakeJobs(), clock=clock)
+    return Door(gate, Settings(), PEPPER)
+
+
+@contextmanager
+def asked(engine: sa.Engine) -> Iterator[list[str]]:
+    """What the database is told meanwhile."""
+    statements: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", listen)
+    yield statements
+    event.remove(engine, "before_cursor_execute", listen)
+
+
+def test_the_use_of_a_key_is_kept_to_the_minute(office: Office) -> None:
+    clock = HandClock()
+    door = at_the_door(office, clock)
+    key, key_id = office.issue()
+    noted = []
+    assert office.told(key_id)["used_at"] is None
+    for seconds in (0, 1, 58, 1, 59):
+        clock.move(TimeDelta(seconds=seconds))
+        with asked(office.engine) as statements:
+            assert door.who(f"Bearer {key}") is not None
+        wrote = any(statement.startswith("UPDATE") for statement in statements)
+        noted.append((wrote, office.told(key_id)["used_at"]))
+    first, later = (HandClock().at + TimeDelta(seconds=seconds) for seconds in (0, 60))
+    marks = [(True, first), (False, first), (False, first), (True, later), (False, later)]
+    assert noted == [(wrote, at.format_iso()) for wrote, at in marks]
+
+
+def test_a_bad_key_is_not_in_use(office: Office) -> None:
+    door = at_the_door(office)
+    key, key_id = office.issue()
+    office.revoke(key_id)
+    assert door.who(f"Bearer {key}") is None
+    assert office.told(key_id)["used_at"] is None
+
+
+def test_of_several_that_saw_the_same_use_one_writes_the_next(office: Office) -> None:
+    _, key_id = office.issue()
+    now = SystemClock().now()
+    first, second, third = (now + TimeDelta(seconds=each) for each in range(3))
+    for before, at, kept in ((None, first, first), (None, second, first), (first, third, third)):
+        with office.engine.begin() as connection:
+            store.note_use(connection, key_id, before, at)
+        assert office.told(key_id)["used_at"] == kept.format_iso()
+
+
+def test_a_busy_database_lets_in_at_once_and_is_told_of_the_use_later(
+    office: Office, backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = at_the_door(office)
+    key, key_id = office.issue()
+    began = time.monotonic()
+    with office.engine.begin() as busy:
+        busy.execute(sa.update(table(models.Key)).where(table(models.Key).c.id == key_id).values(scopes=["lexi"]))
+        assert door.who(f"Bearer {key}") is not None
+    assert time.monotonic() - began < database.BUSY_TIMEOUT / 2000
+    assert office.told(key_id)["used_at"] is None
+    assert [f"{key_id} was not noted" in said for said in caplog.messages] == ([True] if backend == "sqlite" else [])
+
+    assert door.who(f"Bearer {key}") is not None
+    assert office.told(key_id)["used_at"] is not None
+    if backend == "sqlite":
+        with office.engine.connect() as one, office.engine.connect() as two:
+            raw = [each.connection.dbapi_connection for each in (one, two)]
+            waits = [each.execute("PRAGMA busy_timeout").fetchone()[0] for each in raw if each is not None]
+        assert waits == [database.BUSY_TIMEOUT] * 2
+
+
+# Who may what
+
+
+#: What anybody may read.
+PUBLIC = ("/openapi.json",)
+
+
+def leaves(routes: Sequence[BaseRoute]) -> Iterator[Any]:
+    """The routes behind included routers, however deep."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        yield from leaves(router.routes) if router is not None else [route]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_route_says_what_it_takes_to_be_let_in(engine: sa.Engine, dialect: str) -> None:
+    app = APPS[dialect](Door(Gate(engine, jobs=FakeJobs()), Settings(), PEPPER))
+    routes = [route for route in leaves(app.routes) if route.path not in PUBLIC]
+    assert {route.path for route in routes} == set(app.openapi()["paths"])
+    open_ = [route.path for route in routes if not isinstance(route, StrictRoute) or not needed(route) <= set(SCOPES)]
+    assert open_ == []
+
+
+def needed(route: StrictRoute) -> set[str]:
+    """The scopes that a route declares; what there is not, if it declares none."""
+    return set(_scopes(route.dependant)) or {"nothing"}
 
 
 @pytest.mark.parametrize(

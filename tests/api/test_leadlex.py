@@ -15,6 +15,7 @@ EVERY_FIELD = {
     "id", "name", "channel", "status", "template", "steps", "sender", "start_at", "timezone", "send_window",
     "send_days", "daily_limit", "min_interval_seconds", "marketing", "postal_address", "metadata", "recipients",
     "run", "revision", "task_id", "paused_reason", "launch_error", "rate_limited_until", "created_at", "updated_at",
+    "list_id",
 }  # fmt: skip
 TASK_FIELDS = {
     "id", "type", "status", "outcome", "description", "created_at", "decided_at", "expires_at", "metadata",
@@ -32,12 +33,11 @@ class Ask:
     body: Any = None
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        return f"{self.method} {self.path.partition('?')[0]}"
 
-    def of(self, campaign: str = NOBODY, task: str = NOBODY) -> str:
-        return (
-            self.path.replace("{campaign_id}", campaign).replace("{task_id}", task).replace("{email}", "p0@x.example")
-        )
+    def of(self, campaign: str = NOBODY, task: str = NOBODY, list_id: str = NOBODY) -> str:
+        path = self.path.replace("{campaign_id}", campaign).replace("{task_id}", task).replace("{list_id}", list_id)
+        return path.replace("{email}", "p0@x.example")
 
     @property
     def names_a_row(self) -> bool:
@@ -45,12 +45,16 @@ class Ask:
 
 
 READ, WRITE, LEXI = "campaigns:read", "campaigns:write", "lexi"
-CAMPAIGN, TASK = "/v1/campaigns/{campaign_id}", "/v1/lexi/tasks/{task_id}"
+CAMPAIGN, TASK, LIST = "/v1/campaigns/{campaign_id}", "/v1/lexi/tasks/{task_id}", "/v1/lists/{list_id}"
 CALLS = [
     Ask("POST", "/v1/campaigns", WRITE, {"name": "Autumn"}),
     Ask("GET", "/v1/campaigns", READ),
     Ask("GET", CAMPAIGN, READ),
     Ask("PATCH", CAMPAIGN, WRITE, {"name": "Autumn"}),
+    Ask("POST", f"{CAMPAIGN}/clone", WRITE),
+    Ask("GET", f"{CAMPAIGN}/launchability", READ),
+    Ask("GET", f"{CAMPAIGN}/preview?contact={{email}}", READ),
+    Ask("DELETE", CAMPAIGN, WRITE),
     Ask("POST", f"{CAMPAIGN}/contacts", WRITE, {"contacts": [{"email": "ada@x.example"}]}),
     Ask("DELETE", f"{CAMPAIGN}/contacts/{{email}}", WRITE),
     Ask("GET", f"{CAMPAIGN}/events", READ),
@@ -64,8 +68,14 @@ CALLS = [
     Ask("GET", TASK, LEXI),
     *(Ask("POST", f"{TASK}/{verb}", LEXI) for verb in ("approve", "dismiss", "request-changes", "retract")),
     Ask("POST", f"{TASK}/withdraw", WRITE),
+    Ask("POST", "/v1/lists", WRITE, {"name": "Customers"}),
+    Ask("GET", "/v1/lists", READ),
+    Ask("GET", LIST, READ),
+    Ask("POST", f"{LIST}/contacts", WRITE, {"contacts": [{"email": "ada@x.example"}]}),
     Ask("GET", "/v1/policy", READ),
     Ask("PUT", "/v1/policy", "policy:write", asking()),
+    Ask("GET", "/v1/policy/versions", READ),
+    Ask("POST", "/v1/policy/validate", READ, asking()),
 ]
 #: What can't be read: method, path, body.
 UNREADABLE: list[tuple[str, str, Any]] = [
@@ -160,11 +170,11 @@ def test_no_call_answers_to_a_key_without_its_scope(server: Server) -> None:
 def test_every_call_about_a_row_of_another_workspace_answers_as_about_none(server: Server) -> None:
     house, stranger = House.of(server, policy=asking()), House.of(server)
     campaign, task = house.asked()
-    before = house.rows()
+    people, before = house.campaign(campaign)["list_id"], house.rows()
 
     for ask in [ask for ask in CALLS if ask.names_a_row]:
         missing = stranger.client.call(ask.method, ask.of(), ask.body)
-        foreign = stranger.client.call(ask.method, ask.of(campaign, task), ask.body)
+        foreign = stranger.client.call(ask.method, ask.of(campaign, task, people), ask.body)
         assert refusal(missing) == refusal(foreign) == (404, "not_found", []), ask
         assert foreign.json() == missing.json()
 
@@ -179,16 +189,17 @@ def test_an_id_that_is_no_uuid_names_nothing(server: Server) -> None:
 
     for ask in [ask for ask in CALLS if ask.names_a_row]:
         for odd in ("42", "camp_123", campaign[:-1], f"{campaign}0", "507f1f77bcf86cd799439011", "%00", "' OR 1=1"):
-            answer = house.client.call(ask.method, ask.of(odd, odd), ask.body)
+            answer = house.client.call(ask.method, ask.of(odd, odd, odd), ask.body)
             assert refusal(answer) == (404, "not_found", []), (ask, odd)
 
 
 def test_an_id_may_be_written_in_capitals(server: Server) -> None:
     house = House.of(server, policy=asking())
     campaign, task = house.asked()
+    people = house.campaign(campaign)["list_id"]
 
     for ask in [ask for ask in CALLS if ask.names_a_row and "{email}" not in ask.path]:
-        answer = house.client.call(ask.method, ask.of(campaign.upper(), task.upper()), ask.body)
+        answer = house.client.call(ask.method, ask.of(campaign.upper(), task.upper(), people.upper()), ask.body)
         assert answer.status_code != 404, ask
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from starlette.requests import Request
 
 from gonogo import service
 from gonogo_api.dialects import leadterra as leadterra_dialect
@@ -200,7 +201,7 @@ def test_nothing_is_said_about_a_body_before_the_key_is_known(leadterra: Leadter
 
 @pytest.mark.parametrize("kind", STATUS)
 def test_every_kind_of_error_has_the_same_shape(kind: Kind) -> None:
-    answer = leadterra_dialect.render(Problem(kind, "Words", "campaign"), "0" * 24)
+    answer = leadterra_dialect.render(Problem(kind, "Words", "campaign"), Request({"type": "http"}))
     assert answer.status_code == STATUS[kind]
     error = json.loads(bytes(answer.body))["error"]
     assert set(error) == {"code", "message"}

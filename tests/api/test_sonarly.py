@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from starlette.requests import Request
 from whenever import Instant
 
 from gonogo_api.dialects import sonarly as sonarly_dialect
@@ -184,7 +185,7 @@ def test_nothing_is_said_about_a_body_before_the_key_is_known(sonarly: Sonarly) 
 
 @pytest.mark.parametrize("kind", STATUS)
 def test_every_kind_of_error_has_the_same_shape(kind: Kind) -> None:
-    answer = sonarly_dialect.render(Problem(kind, "Words"), "0" * 24)
+    answer = sonarly_dialect.render(Problem(kind, "Words"), Request({"type": "http", "request_id": "0" * 24}))
     assert answer.status_code == STATUS[kind]
     body = json.loads(bytes(answer.body))
     assert (body["success"], body["data"], body["traceId"]) == (False, None, "0" * 24)

@@ -161,6 +161,11 @@ def test_a_trigger_that_is_not_asked_any_more_is_noticed(engine: sa.Engine, chan
     ("name", "weaker"),
     [
         ("gonogo_campaign_gate", "CHECK (TRUE)"),
+        (
+            "gonogo_campaign_gate",
+            "CHECK (1 = 1 OR state = 'paused' OR (state IN ('scheduled', 'active', 'running'))"
+            " = (permit_id IS NOT NULL))",
+        ),
         ("gonogo_campaign_permit_fk", "FOREIGN KEY (permit_id) REFERENCES gonogo_permit (id)"),
     ],
 )
@@ -170,6 +175,22 @@ def test_a_constraint_of_the_same_name_that_says_less_is_noticed(engine: sa.Engi
         connection.exec_driver_sql(f"ALTER TABLE gonogo_campaign ADD CONSTRAINT {name} {weaker}")
         [told] = differences(connection)
         assert name in told
+
+
+@pytest.mark.parametrize(
+    "weaker",
+    [
+        "(campaign_id, generation, contact_id, step) WHERE state IN ('claimed', 'sent', 'unknown') AND 1 = 0",
+        "(campaign_id, generation, contact_id, step, token) WHERE state IN ('claimed', 'sent', 'unknown')",
+    ],
+    ids=["condition", "columns"],
+)
+def test_a_unique_index_of_the_same_name_that_binds_less_is_noticed(engine: sa.Engine, weaker: str) -> None:
+    with tampering(engine) as connection:
+        connection.exec_driver_sql("DROP INDEX gonogo_ledger_once_key")
+        connection.exec_driver_sql(f"CREATE UNIQUE INDEX gonogo_ledger_once_key ON gonogo_ledger {weaker}")
+        [told] = differences(connection)
+        assert "gonogo_ledger_once_key" in told
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])

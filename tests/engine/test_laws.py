@@ -56,12 +56,12 @@ LAW_1 = [
             Attack(
                 f"{target} with a junk permit",
                 moved("asked", event, "pending_approval", target, "permit_id = 'junk'"),
-                ("gonogo_campaign_permit_fk",),
+                ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
             ),
             Attack(
                 f"{target} with another campaign's permit",
                 moved("asked", event, "pending_approval", target, "permit_id = :active_permit"),
-                ("gonogo_campaign_permit_fk",),
+                ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
             ),
             Attack(
                 f"{target} with another run's permit",
@@ -69,7 +69,7 @@ LAW_1 = [
                     permit("loose", "asked", 7),
                     *moved("asked", event, "pending_approval", target, "permit_id = 'loose'"),
                 ),
-                ("gonogo_campaign_permit_fk",),
+                ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
             ),
             Attack(
                 f"{target} with an ended permit",
@@ -91,12 +91,12 @@ LAW_1 = [
     Attack(
         "running with a junk permit",
         (ended("active_permit"), *moved("active", "begin", "active", "running", "permit_id = 'junk'")),
-        ("gonogo_campaign_permit_fk",),
+        ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
     ),
     Attack(
         "running with another campaign's permit",
         (ended("active_permit"), *moved("active", "begin", "active", "running", "permit_id = :paused_permit")),
-        ("gonogo_campaign_permit_fk",),
+        ("gonogo_campaign_permit_fk", "gonogo_campaign_permits"),
     ),
     Attack(
         "running with the permit of the run before",
@@ -599,3 +599,22 @@ def test_a_list_of_another_workspace_is_as_one_that_there_is_not(bench: Bench) -
         with pytest.raises(NotFound, match=list_id):
             bench.do(service.revise, mine, list_id=list_id)
     assert snapshot(bench.engine) == before
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_forged_permit_is_refused_where_nobody_asked_for_foreign_keys(bench: Bench) -> None:
+    case = bench.asked()
+    step = (
+        "INSERT INTO gonogo_step SELECT id, seq + 1, 'approve', 'pending_approval', 'active', run, 'x', 'x', '{}',"
+        f" updated_at, '' FROM gonogo_campaign WHERE id = '{case.id}'"
+    )
+    forged = f"UPDATE gonogo_campaign SET seq = seq + 1, state = 'active', permit_id = 'forged' WHERE id = '{case.id}'"
+    with bench.engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute("PRAGMA foreign_keys = OFF")  # as the shell of SQLite has it
+        driver.execute("BEGIN")
+        driver.execute(step)
+        with pytest.raises(Exception, match="a permit is used once and ended in writing"):
+            driver.execute(forged)
+        connection.invalidate()
+    assert bench.case(case.id).state == "pending_approval"

@@ -3,14 +3,20 @@
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from whenever import Instant
 
 from gonogo import workspaces
 from gonogo.store import workspaces as store
 from gonogo_api import auth
 from gonogo_api.commands.common import DatabaseUrl, Json, answer, one_off, settings_for
+from gonogo_api.shapes import iso, read_instant
 
 workspace = typer.Typer(help="Workspaces: tenants, each with rows of its own.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
+KeyId = Annotated[str, typer.Argument(help="The key's id: its public part.", show_default=False)]
+WorkspaceId = Annotated[str, typer.Option("--workspace", help="The workspace's id.", show_default=False)]
 
 
 @workspace.callback()
@@ -40,19 +46,70 @@ def create_workspace(
 
 @key.command("create")
 def create_key(
-    workspace: Annotated[str, typer.Option(help="The workspace's id.")],
+    workspace: WorkspaceId,
     dialect: Annotated[str, typer.Option(help="The dialect that the key speaks.")],
     scope: Annotated[list[str], typer.Option(help="A permission; may be given again.")],
     member: Annotated[str | None, typer.Option(help="The e-mail of the person; a new one is made a member.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="When it ends, in ISO 8601; else it does not.")] = None,
     database_url: DatabaseUrl = None,
     json: Json = False,
 ) -> None:
     """Make a key. It is shown once."""
     settings = settings_for(database_url)
+    until = _moment("--expires-at", expires_at) if expires_at is not None else None
     with one_off(settings, workspace) as call:
         store.get(call.connection, workspace)
         person = workspaces.add_member(call, member, scopes=scope) if member else None
         made, key_id = auth.issue(
-            call, settings.pepper_bytes(), workspace=workspace, dialect=dialect, scopes=scope, member=person
+            call,
+            settings.pepper_bytes(),
+            workspace=workspace,
+            dialect=dialect,
+            scopes=scope,
+            member=person,
+            expires_at=until,
         )
     answer({"key": made, "id": key_id}, json)
+
+
+@key.command("list")
+def list_keys(workspace: WorkspaceId, database_url: DatabaseUrl = None, json: Json = False) -> None:
+    """Tell which keys a workspace has, newest first."""
+    with one_off(settings_for(database_url), workspace) as call:
+        store.get(call.connection, workspace)
+        found = auth.told(call)
+    if json:
+        answer({"keys": found}, json)
+        return
+    table = Table()
+    for name in store.KEY_FACTS:
+        table.add_column(name, no_wrap=name == "id", overflow="fold")
+    for row in found:
+        cells = {**row, "scopes": " ".join(row["scopes"])}
+        table.add_row(*(cells[name] or "" for name in store.KEY_FACTS))
+    Console().print(table)
+
+
+@key.command("revoke")
+def revoke_key(key_id: KeyId, workspace: WorkspaceId, database_url: DatabaseUrl = None, json: Json = False) -> None:
+    """End a key at once."""
+    with one_off(settings_for(database_url), workspace) as call:
+        since = auth.revoke(call, key_id)
+    answer({"id": key_id, "revoked_at": iso(since)}, json)
+
+
+@key.command("rotate")
+def rotate_key(key_id: KeyId, workspace: WorkspaceId, database_url: DatabaseUrl = None, json: Json = False) -> None:
+    """End a key at once, and make one in its place. The new one is shown once."""
+    settings = settings_for(database_url)
+    with one_off(settings, workspace) as call:
+        made, new_id = auth.rotate(call, settings.pepper_bytes(), key_id)
+    answer({"key": made, "id": new_id}, json)
+
+
+def _moment(option: str, text: str) -> Instant:
+    try:
+        found: Instant = read_instant(text)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
+    return found

@@ -4,7 +4,7 @@ import re
 import secrets
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from whenever import Instant
@@ -33,6 +33,7 @@ CODES: dict[Kind, str] = {
     "conflict": "conflict",
     "too_large": "request_too_large",
     "media_type": "unsupported_media_type",
+    "limited": "rate_limited",
     "unavailable": "service_unavailable",
     "internal": "internal_error",
 }
@@ -227,12 +228,12 @@ def get_sender_pool(_: Reader, pool_id: Annotated[str, Path(alias="id")]) -> Res
 # How Leadterra says no
 
 
-def render(problem: Problem, _: str) -> Response:
+def render(problem: Problem, _: Request) -> Response:
     code = CODES.get(problem.kind) or f"{problem.what}_not_found".removeprefix("path_")
     return _error(STATUS[problem.kind], code, problem.message)
 
 
-def refuse(refused: Refused, _: str) -> Response:
+def refuse(refused: Refused, _: Request) -> Response:
     answer = _answer(refused.event, refused.blockers)
     return _error(answer.status, answer.code, answer.message)
 

@@ -33,6 +33,7 @@ CODES: dict[Kind, str] = {
     "conflict": "CONFLICT",
     "too_large": "PAYLOAD_TOO_LARGE",
     "media_type": "UNSUPPORTED_MEDIA_TYPE",
+    "limited": "RATE_LIMITED",
     "unavailable": "UPSTREAM_ERROR",
     "internal": "INTERNAL_ERROR",
 }
@@ -232,15 +233,15 @@ def cancel(account: Launcher, wire_id: CampaignId) -> Response:
 # How Sonarly says no
 
 
-def render(problem: Problem, trace_id: str) -> Response:
+def render(problem: Problem, request: Request) -> Response:
     details = "; ".join(map(str, problem.mistakes)) or problem.what
-    return _error(STATUS[problem.kind], CODES[problem.kind], problem.message, details, trace_id)
+    return _error(STATUS[problem.kind], CODES[problem.kind], problem.message, details, request)
 
 
-def refuse(refused: Refused, trace_id: str) -> Response:
+def refuse(refused: Refused, request: Request) -> Response:
     answer = _answer(refused.event, refused.blockers)
     details = "; ".join(f"{each.code}: {each.message}" for each in refused.blockers)
-    return _error(answer.status, answer.code, answer.message, details, trace_id)
+    return _error(answer.status, answer.code, answer.message, details, request)
 
 
 def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
@@ -249,6 +250,7 @@ def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
     return contract.Answer(409, "CONFLICT", blockers[0].message)
 
 
-def _error(status: int, code: str, message: str, details: str, trace_id: str) -> Response:
+def _error(status: int, code: str, message: str, details: str, request: Request) -> Response:
     error = {"code": code, "message": message, "details": details}
-    return json_response({"success": False, "data": None, "error": error, "traceId": trace_id}, status)
+    body = {"success": False, "data": None, "error": error, "traceId": request.scope["request_id"]}
+    return json_response(body, status)

@@ -23,6 +23,7 @@ from gonogo.clock import Clock, new_id
 from gonogo.content import Compiled, Content, RenderError, TemplateInvalid
 from gonogo.content import compile as compile_content
 from gonogo.execution.channels import Channel, ChannelUnavailable, Message
+from gonogo.execution.rendering import rendered_for, supplied
 from gonogo.jobs import Jobs
 from gonogo.models import Document
 from gonogo.record import dispatch
@@ -144,7 +145,7 @@ class Executor:
             content=content,
             compiled=compile_content(content, case.run_start_at or case.opened_at or call.now),
             sender=versions[sender_id].body,
-            supplied=_supplied(versions[sender_id].body, versions[settings_id].body),
+            supplied=supplied(versions[sender_id].body, versions[settings_id].body),
             deadline=self.monotonic() + LEASE.total("seconds"),
         )
 
@@ -252,7 +253,7 @@ class Executor:
         return receipt.state, receipt.reason
 
     def _message(self, held: Segment, each: Claimed, said: Document) -> Message:
-        rendered = held.compiled.render(held.step, {**said["variables"], **held.supplied})
+        rendered = rendered_for(said, held.compiled, held.step, held.supplied)
         return Message(
             message_id=message_id(held.run_id, held.step, each.position),
             sender_email=held.sender["email"],
@@ -263,12 +264,6 @@ class Executor:
             html=rendered.html,
             date=self.clock.now(),
         )
-
-
-def _supplied(sender: Document, settings: Document) -> Document:
-    """What `gonogo.review.supplied` promises: a way to unsubscribe, and the postal address where one is set."""
-    given = {"unsubscribe_url": f"mailto:{sender['email']}?subject=unsubscribe"}
-    return given | {"postal_address": settings["postal_address"]} if settings.get("postal_address") else given
 
 
 def message_id(run_id: str, step: int, position: int) -> str:

@@ -34,9 +34,22 @@ def hold(connection: sa.Connection, list_id: str) -> sa.Row[Any]:
 
 def check(connection: sa.Connection, workspace_id: str, list_id: str) -> None:
     """Raises NotFound unless the workspace has this list."""
-    mine = sa.select(contacts.c.id).where(contacts.c.id == list_id, contacts.c.workspace_id == workspace_id)
-    if connection.execute(mine).first() is None:
+    read(connection, workspace_id, list_id)
+
+
+def read(connection: sa.Connection, workspace_id: str, list_id: str) -> sa.Row[Any]:
+    """A list as it is, not held. Raises NotFound, also for another workspace's."""
+    mine = sa.select(contacts).where(contacts.c.id == list_id, contacts.c.workspace_id == workspace_id)
+    found = connection.execute(mine).first()
+    if found is None:
         raise NotFound("list", list_id)
+    return found
+
+
+def page_of_lists(connection: sa.Connection, workspace_id: str, after: str, limit: int) -> list[sa.Row[Any]]:
+    """Lists in order of their making, after the given id. Index: gonogo_list_workspace_id_idx."""
+    wanted = sa.select(contacts).where(contacts.c.workspace_id == workspace_id, contacts.c.id > after)
+    return list(connection.execute(wanted.order_by(contacts.c.id).limit(limit)))
 
 
 def change_list(connection: sa.Connection, list_id: str, **values: object) -> None:
@@ -50,6 +63,15 @@ def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) 
         some = address_keys[start : start + 500]
         wanted = sa.select(contact).where(contact.c.list_id == list_id, contact.c.address_key.in_(some))
         found.update({row.address_key: row for row in connection.execute(wanted)})
+    return found
+
+
+def body(connection: sa.Connection, list_id: str, key: str) -> str | None:
+    """What one contact of a list says, by the digest of its address; None where it is not there, or was erased."""
+    wanted = sa.select(payload.c.body).join(contact, contact.c.payload == payload.c.digest)
+    found: str | None = connection.execute(
+        wanted.where(contact.c.list_id == list_id, contact.c.address_key == key)
+    ).scalar()
     return found
 
 

@@ -1,6 +1,8 @@
 """Workspaces, with their members, keys, policies and immutable versions."""
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -109,6 +111,12 @@ def policy_document(connection: sa.Connection, workspace_id: str, number: int) -
     return found
 
 
+def policies(connection: sa.Connection, workspace_id: str) -> list[sa.Row[Any]]:
+    """Every version of the workspace's policy, the newest first."""
+    wanted = sa.select(policy).where(policy.c.workspace_id == workspace_id).order_by(policy.c.number.desc())
+    return list(connection.execute(wanted))
+
+
 def add_policy(connection: sa.Connection, row: Document) -> None:
     connection.execute(policy.insert(), row)
 
@@ -144,6 +152,59 @@ _KEY = (
 def key_by_id(connection: sa.Connection, key_id: str) -> sa.Row[Any] | None:
     """A key by its public part, with its member's scopes and its workspace's account group."""
     return connection.execute(_KEY, {"key": key_id}).first()
+
+
+def find_key(connection: sa.Connection, workspace_id: str, key_id: str) -> sa.Row[Any]:
+    """The same for a key of the workspace. Raises NotFound."""
+    found = key_by_id(connection, key_id)
+    if found is None or found.workspace_id != workspace_id:
+        raise NotFound("key", key_id)
+    return found
+
+
+#: What may be told of a key: all but its MAC.
+KEY_FACTS = ("id", "dialect", "scopes", "member_id", "created_at", "expires_at", "revoked_at", "used_at")
+
+
+def keys(connection: sa.Connection, workspace_id: str) -> Sequence[sa.RowMapping]:
+    """The keys of a workspace, newest first. Index: gonogo_key_workspace_id_idx."""
+    wanted = sa.select(*(key.c[name] for name in KEY_FACTS)).where(key.c.workspace_id == workspace_id)
+    return connection.execute(wanted.order_by(key.c.created_at.desc(), key.c.id)).mappings().all()
+
+
+def end_key(connection: sa.Connection, key_id: str, now: Instant) -> bool:
+    """Revoke a key; False for one that was revoked before."""
+    ended = key.update().where(key.c.id == key_id, key.c.revoked_at.is_(None)).values(revoked_at=now)
+    return connection.execute(ended).rowcount == 1
+
+
+def note_use(connection: sa.Connection, key_id: str, before: Instant | None, now: Instant) -> None:
+    """Say when a key was last used, unless somebody said so since `before`. Hardly waits for locks."""
+    free = (
+        sa.select(key.c.id)
+        .where(key.c.id == key_id, key.c.used_at.is_not_distinct_from(before))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    with _hurry(connection):
+        connection.execute(key.update().where(key.c.id == free.scalar_subquery()).values(used_at=now))
+
+
+#: Milliseconds: longer than a commit takes, and shorter than a reader would notice.
+_HURRIED = 100
+
+
+@contextmanager
+def _hurry(connection: sa.Connection) -> Iterator[None]:
+    """Have SQLite give up soon where it would wait long for a lock. PostgreSQL can skip locked rows instead."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={_HURRIED}").close()
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience}").close()
 
 
 # Building blocks of the dialects

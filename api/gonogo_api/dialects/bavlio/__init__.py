@@ -3,9 +3,10 @@
 from fastapi import FastAPI
 
 from gonogo_api.dialects.bavlio import blocks, campaigns
-from gonogo_api.dialects.bavlio.errors import install
+from gonogo_api.dialects.bavlio.errors import refuse, render
 from gonogo_api.dialects.bavlio.shapes import DIALECT
 from gonogo_api.door import Door, dialect_app
+from gonogo_api.problems import install
 
 
 def app(door: Door) -> FastAPI:
@@ -13,5 +14,5 @@ def app(door: Door) -> FastAPI:
     made = dialect_app(DIALECT, "gonogo: Bavlio", door)
     made.include_router(blocks.router)
     made.include_router(campaigns.router)
-    install(made)
+    install(made, render, refuse)
     return made

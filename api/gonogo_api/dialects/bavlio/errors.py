@@ -1,13 +1,11 @@
 """How Bavlio says no: `{"detail": "CODE", "message"}`, and 422 in a shape of its own."""
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Request, Response
 
 from gonogo.definition import Blocker
-from gonogo.errors import Invalid
-from gonogo_api import contract, problems
+from gonogo_api import contract
 from gonogo_api.dialects.bavlio.shapes import DIALECT
-from gonogo_api.problems import STATUS, Kind, Problem, Refused, invalid_request, json_response
+from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
 
 CODES: dict[Kind, str] = {
     "unauthorized": "INVALID_API_KEY",
@@ -16,40 +14,20 @@ CODES: dict[Kind, str] = {
     "conflict": "CONFLICT",
     "too_large": "PAYLOAD_TOO_LARGE",
     "media_type": "UNSUPPORTED_MEDIA_TYPE",
+    "limited": "RATE_LIMITED",
     "unavailable": "SERVICE_UNAVAILABLE",
     "internal": "INTERNAL_ERROR",
 }
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error in Bavlio's shapes; a request that was wrong is told with its path."""
-    problems.install(app, render, refuse)
-
-    @app.exception_handler(RequestValidationError)
-    def on_validation(request: Request, error: RequestValidationError) -> Response:
-        return _wrong(invalid_request(error), request.url.path)
-
-    @app.exception_handler(Invalid)
-    def on_invalid(request: Request, error: Invalid) -> Response:
-        return _wrong(Problem("invalid", str(error), mistakes=error.mistakes), request.url.path)
-
-    @app.exception_handler(Problem)
-    def on_problem(request: Request, error: Problem) -> Response:
-        if error.kind in ("malformed", "invalid"):
-            return _wrong(error, request.url.path)
-        response = render(error, request.scope["request_id"])
-        response.headers.update(error.headers)
-        return response
-
-
-def render(problem: Problem, _: str) -> Response:
+def render(problem: Problem, request: Request) -> Response:
     if problem.kind in ("malformed", "invalid"):
-        return _wrong(problem, "")
+        return _wrong(problem, request.url.path)
     code = CODES.get(problem.kind) or f"{problem.what}_not_found".removeprefix("path_").upper()
     return _error(STATUS[problem.kind], code, problem.message)
 
 
-def refuse(refused: Refused, _: str) -> Response:
+def refuse(refused: Refused, _: Request) -> Response:
     answer = _answer(refused.event, refused.blockers)
     return _error(answer.status, answer.code, answer.message)
 

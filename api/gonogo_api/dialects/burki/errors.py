@@ -1,6 +1,6 @@
 """How Burki says no: `{"success": false, "detail": "..."}`, and a list of details where the request was wrong."""
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from gonogo_api import contract
 from gonogo_api.dialects.burki.shapes import DIALECT, WRONG_STATUS
@@ -10,7 +10,7 @@ from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
 OWN: dict[Kind, int] = {"malformed": 422, "unavailable": 500}
 
 
-def render(problem: Problem, _: str) -> Response:
+def render(problem: Problem, _: Request) -> Response:
     status = OWN.get(problem.kind, STATUS[problem.kind])
     if problem.kind == "unavailable":
         return _error(status, "Background task system unavailable")
@@ -20,7 +20,7 @@ def render(problem: Problem, _: str) -> Response:
     return _error(status, [{"loc": [path], "msg": message, "type": problem.kind} for path, message in found])
 
 
-def refuse(refused: Refused, _: str) -> Response:
+def refuse(refused: Refused, _: Request) -> Response:
     if refused.event == "pause":
         return _error(400, "Campaign is not running")
     if refused.blockers[0].code == WRONG_STATUS:

@@ -12,8 +12,8 @@ from gonogo_api import contract
 from gonogo_api.dialects.leadlex.shapes import (
     DIALECT,
     CampaignEdit,
+    Clone,
     NewCampaign,
-    NewContacts,
     Schedule,
     Selected,
     campaign,
@@ -21,6 +21,7 @@ from gonogo_api.dialects.leadlex.shapes import (
     data,
     finding_shape,
     known,
+    launchability,
     paged,
     settings_of,
 )
@@ -44,6 +45,7 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
         settings=settings_of(body, {}),
         start_at=body.start_at,
         extra={"metadata": body.metadata or {}},
+        list_id=known(body.list_id, "list") if body.list_id is not None else None,
     )
     view = visit.write(lambda call: reading.campaign(call, service.create(call, draft).case.id))
     return data({"campaign": campaign(view, visit.door.gate.clock.now())}, 201)
@@ -77,19 +79,32 @@ def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Respons
     return _campaign(visit, visit.step("revise", edit))
 
 
-@router.post("/v1/campaigns/{campaign_id}/contacts")
-def add_contacts(visit: Writer, campaign_id: Id, body: NewContacts) -> Response:
-    outcome, added = visit.write(lambda call: service.add_contacts(call, known(campaign_id), body.contacts))
-    if outcome.refused:
-        raise Refused(outcome, "revise")
-    rejected = [{"row": each.row, "reason": each.reason} for each in added.rejected]
-    return data({"added": added.added, "updated": added.updated, "rejected": rejected})
+@router.delete("/v1/campaigns/{campaign_id}")
+def remove_campaign(visit: Writer, campaign_id: Id) -> Response:
+    """Remove a campaign that was never submitted; its id is never given to another."""
+    outcome = visit.step("remove", lambda call: service.remove(call, known(campaign_id)))
+    return data({"campaign": {"id": outcome.case.id, "removed": True}})
 
 
-@router.delete("/v1/campaigns/{campaign_id}/contacts/{email}")
-def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
-    outcome = visit.step("revise", lambda call: service.remove_contact(call, known(campaign_id), email))
-    return _campaign(visit, outcome)
+@router.post("/v1/campaigns/{campaign_id}/clone", status_code=201)
+def clone_campaign(visit: Writer, campaign_id: Id, body: Clone | None = None) -> Response:
+    """Make a new draft that says the same, to the same people only if asked to."""
+    said = body or Clone()
+    outcome = visit.write(lambda call: service.clone(call, known(campaign_id), name=said.name, contacts=said.contacts))
+    return _campaign(visit, outcome, status=201)
+
+
+@router.get("/v1/campaigns/{campaign_id}/launchability")
+def campaign_launchability(visit: Reader, campaign_id: Id) -> Response:
+    """Would a start be refused now, and whom would it ask? Changes nothing."""
+    return data(launchability(visit.read(lambda call: reading.launchability(call, known(campaign_id)))))
+
+
+@router.get("/v1/campaigns/{campaign_id}/preview")
+def campaign_preview(visit: Reader, campaign_id: Id, contact: str, step: int = 0) -> Response:
+    """A message as it would be sent to one contact."""
+    made = visit.read(lambda call: reading.preview(call, known(campaign_id), contact, step))
+    return data({"subject": made.subject, "body": made.body, "html": made.html, "step": step})
 
 
 @router.get("/v1/campaigns/{campaign_id}/events")
@@ -195,9 +210,9 @@ def rerun(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Respo
     return _campaign(visit, outcome)
 
 
-def _campaign(visit: Visit, outcome: Outcome, **more: object) -> Response:
+def _campaign(visit: Visit, outcome: Outcome, *, status: int = 200, **more: object) -> Response:
     view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
-    return data({"campaign": campaign(view, visit.door.gate.clock.now()), **more})
+    return data({"campaign": campaign(view, visit.door.gate.clock.now()), **more}, status)
 
 
 def _message_cursor(cursor: str) -> tuple[str, int, int] | None:

@@ -1,12 +1,12 @@
 """How LeadLex says no: `{"error": {"code", "message"}}`, and the blockers where a step was refused."""
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from gonogo.definition import Blocker
 from gonogo.models import Document
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.shapes import DIALECT
-from gonogo_api.problems import STATUS, Problem, Refused, json_response
+from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
 
 CODES = {
     "malformed": "validation_error",
@@ -18,8 +18,14 @@ CODES = {
     "conflict": "conflict",
     "too_large": "validation_error",
     "media_type": "validation_error",
+    "limited": "rate_limited",
     "unavailable": "unavailable",
     "internal": "internal_error",
+}
+#: Answers about headers that only this dialect knows: (kind, header) -> status and code.
+OWN: dict[tuple[Kind, str], tuple[int, str]] = {
+    ("conflict", "If-Match"): (412, "precondition_failed"),
+    ("invalid", "Idempotency-Key"): (422, "idempotency_key_reused"),
 }
 #: Blockers that are about who asks, not about what is asked.
 ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
@@ -27,15 +33,16 @@ ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "
 DOCUMENTED = ("start", "approve", "dismiss", "retract", "withdraw", "request_changes")
 
 
-def render(problem: Problem, _: str) -> Response:
-    status = 400 if problem.kind == "invalid" else STATUS[problem.kind]
-    error: Document = {"code": CODES[problem.kind], "message": problem.message}
+def render(problem: Problem, _: Request) -> Response:
+    usual = 400 if problem.kind == "invalid" else STATUS[problem.kind], CODES[problem.kind]
+    status, code = OWN.get((problem.kind, problem.what), usual)
+    error: Document = {"code": code, "message": problem.message}
     if problem.mistakes:
         error["mistakes"] = [{"path": each.path, "message": each.message} for each in problem.mistakes]
     return json_response({"error": error}, status)
 
 
-def refuse(refused: Refused, _: str) -> Response:
+def refuse(refused: Refused, _: Request) -> Response:
     first = refused.blockers[0]
     status, code = _answer(refused.event, first)
     error = {"code": code, "message": first.message, "blockers": [_shown(each) for each in refused.blockers]}

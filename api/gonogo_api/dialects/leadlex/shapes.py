@@ -10,9 +10,10 @@ from whenever import Instant
 
 from gonogo import reading
 from gonogo.content import Content
-from gonogo.errors import NotFound
+from gonogo.definition import Blocker
+from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
-from gonogo.reading import CampaignView, TaskView
+from gonogo.reading import CampaignView, Launchability, ListView, TaskView
 from gonogo.store.cases import Case
 from gonogo_api import contract
 from gonogo_api.problems import json_response
@@ -53,6 +54,7 @@ class CampaignEdit(Shape):
     postal_address: Annotated[str, Field(max_length=500)] | None = None
     steps: Annotated[list[StepShape], Field(max_length=10)] | None = None
     metadata: dict[str, Any] | None = None
+    list_id: str | None = None
 
 
 class NewCampaign(CampaignEdit):
@@ -73,6 +75,15 @@ SETTINGS = (
 
 class Schedule(Shape):
     start_at: Moment
+
+
+class Clone(Shape):
+    name: Name | None = None
+    contacts: bool = False
+
+
+class NewList(Shape):
+    name: Name
 
 
 class Selected(Shape):
@@ -133,6 +144,7 @@ def campaign(view: CampaignView, now: Instant) -> Document:
         **{name: view.settings.get(name) for name in SETTINGS},
         "marketing": view.settings.get("marketing", False),
         "metadata": case.extra.get("metadata", {}),
+        "list_id": case.list_id,
         "recipients": case.recipients if case.run_open else case.contacts,
         "run": case.run,
         "revision": case.revision,
@@ -196,7 +208,37 @@ def changes_of(body: CampaignEdit, view: CampaignView) -> Document:
         changes["sender"] = body.sender.model_dump() if body.sender else None
     if "metadata" in given:
         changes["extra"] = {**view.case.extra, "metadata": body.metadata or {}}
+    if "list_id" in given:
+        changes["list_id"] = list_of(body)
     return changes | {name: getattr(body, name) for name in ("name", "start_at") if name in given}
+
+
+def list_of(body: CampaignEdit) -> str:
+    """The list that a body names. Raises NotFound, and Invalid for null: a campaign always has a list."""
+    if body.list_id is None:
+        raise Invalid.at("list_id", "expected the id of a list: a campaign always has one")
+    return known(body.list_id, "list")
+
+
+def contact_list(view: ListView) -> Document:
+    return {"id": view.id, "name": view.name, "contacts": view.contacts, "created_at": iso(view.created_at)}
+
+
+def launchability(found: Launchability) -> Document:
+    shown = [finding_shape(finding) for finding in found.findings]
+    asked = found.ruling.requirement if found.ruling else None
+    return {
+        "launchable": not found.blockers,
+        "blockers": [blocker_shape(blocker) for blocker in found.blockers],
+        "warnings": [finding for finding in shown if finding["severity"] == "warning"],
+        "findings": shown,
+        "rule": found.ruling.rule if found.ruling else None,
+        "requirement": asked.to_document() if asked else None,
+    }
+
+
+def blocker_shape(blocker: Blocker) -> Document:
+    return {"code": blocker.code, "message": blocker.message, **blocker.figures}
 
 
 def _edited_content(body: CampaignEdit, view: CampaignView) -> Content | None:

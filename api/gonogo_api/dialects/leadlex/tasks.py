@@ -1,16 +1,15 @@
-"""Tasks: the questions that reviewers answer; and the policy that asks them."""
+"""Tasks: the questions that reviewers answer."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from whenever import Instant
 
-from gonogo import reading, service, workspaces
+from gonogo import reading, service
 from gonogo.ballots import Ballot
 from gonogo.call import Outcome
 from gonogo.models import Document
 from gonogo.reading import TaskView
-from gonogo.seal import digest
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.shapes import (
     DIALECT,
@@ -23,7 +22,7 @@ from gonogo_api.dialects.leadlex.shapes import (
     paged,
     task,
 )
-from gonogo_api.door import Approver, PolicyWriter, Reader, StrictRoute, Visit, Writer
+from gonogo_api.door import Approver, StrictRoute, Visit, Writer
 from gonogo_api.problems import Problem
 from gonogo_api.shapes import iso
 
@@ -110,21 +109,6 @@ def retract(visit: Approver, task_id: TaskId) -> Response:
 @router.post("/v1/lexi/tasks/{task_id}/withdraw")
 def withdraw(visit: Writer, task_id: TaskId) -> Response:
     return _task(visit, visit.step("withdraw", lambda call: service.withdraw(call, known(task_id, "task"))))
-
-
-# The policy
-
-
-@router.get("/v1/policy")
-def get_policy(visit: Reader) -> Response:
-    number, document = visit.read(workspaces.current_policy)
-    return data({"version": number, "digest": digest(document), "policy": document})
-
-
-@router.put("/v1/policy")
-def put_policy(visit: PolicyWriter, document: Annotated[dict[str, Any], Body()]) -> Response:
-    number = visit.write(lambda call: workspaces.write_policy(call, document))
-    return data({"version": number, "digest": digest(document), "policy": document})
 
 
 def _task(visit: Visit, outcome: Outcome) -> Response:

@@ -1,0 +1,80 @@
+"""Keys: who else may come in. Nobody grants what they lack themselves."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import Field
+
+from gonogo import workspaces
+from gonogo.call import Call
+from gonogo_api import auth
+from gonogo_api.dialects.leadlex.shapes import DIALECT, data
+from gonogo_api.door import StrictRoute, Visit, needs
+from gonogo_api.problems import Problem
+from gonogo_api.shapes import Email, Moment, Shape, iso
+
+router = APIRouter(route_class=StrictRoute, tags=["keys"])
+Admin = Annotated[Visit, needs("admin")]
+KeyId = Annotated[str, Path(description="The key's public part")]
+
+
+class NewKey(Shape):
+    scopes: Annotated[list[str], Field(max_length=100)]
+    dialect: str = DIALECT
+    member: Email | None = None
+    expires_at: Moment | None = None
+
+
+@router.get("/v1/keys")
+def list_keys(visit: Admin) -> Response:
+    return data({"keys": visit.read(auth.told)})
+
+
+@router.post("/v1/keys", status_code=201)
+def create_key(visit: Admin, body: NewKey) -> Response:
+    """Make a key, for a member if one is named: a new one joins. The key is shown this once."""
+    _grantable(visit, workspaces.check_scopes(body.scopes))
+
+    def create(call: Call) -> tuple[str, str]:
+        person = workspaces.add_member(call, body.member, scopes=body.scopes) if body.member else None
+        return auth.issue(
+            call,
+            visit.door.pepper,
+            workspace=call.by.workspace,
+            dialect=body.dialect,
+            scopes=body.scopes,
+            member=person,
+            expires_at=body.expires_at,
+        )
+
+    return _made(visit.write(create))
+
+
+@router.post("/v1/keys/{key_id}/rotate", status_code=201)
+def rotate_key(visit: Admin, key_id: KeyId) -> Response:
+    """End a key and make one in its place. The new one is shown this once."""
+
+    def rotate(call: Call) -> tuple[str, str]:
+        _grantable(visit, auth.scopes_of(call, key_id))
+        return auth.rotate(call, visit.door.pepper, key_id)
+
+    return _made(visit.write(rotate))
+
+
+@router.delete("/v1/keys/{key_id}")
+def revoke_key(visit: Admin, key_id: KeyId) -> Response:
+    since = visit.write(lambda call: auth.revoke(call, key_id))
+    return data({"id": key_id, "revoked_at": iso(since)})
+
+
+def _grantable(visit: Visit, scopes: Iterable[str]) -> None:
+    """Raise Problem for scopes that the visitor lacks."""
+    lacking = sorted(set(scopes) - visit.visitor.actor.scopes)
+    if lacking:
+        raise Problem("forbidden", f"The key can't grant what it lacks: {', '.join(lacking)}", lacking[0])
+
+
+def _made(issued: tuple[str, str]) -> Response:
+    key, key_id = issued
+    return data({"key": key, "id": key_id}, 201)

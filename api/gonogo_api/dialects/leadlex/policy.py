@@ -1,0 +1,44 @@
+"""The policy: what asks people, and every version that did."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Response
+
+from gonogo import policy, reading, workspaces
+from gonogo.seal import digest
+from gonogo_api.dialects.leadlex.shapes import data
+from gonogo_api.door import PolicyWriter, Reader, StrictRoute
+from gonogo_api.shapes import iso
+
+router = APIRouter(prefix="/v1/policy", route_class=StrictRoute, tags=["policy"])
+Written = Annotated[dict[str, Any], Body()]
+
+
+@router.get("")
+def get_policy(visit: Reader) -> Response:
+    number, document = visit.read(workspaces.current_policy)
+    return data({"version": number, "digest": digest(document), "policy": document})
+
+
+@router.put("")
+def put_policy(visit: PolicyWriter, document: Written) -> Response:
+    number = visit.write(lambda call: workspaces.write_policy(call, document))
+    return data({"version": number, "digest": digest(document), "policy": document})
+
+
+@router.get("/versions")
+def policy_versions(visit: Reader) -> Response:
+    """Every policy that was put into force, the newest first."""
+    found = visit.read(reading.policy_versions)
+    shown = [
+        {"version": row["number"], "digest": row["digest"], "policy": row["document"], "at": iso(row["at"])}
+        for row in found
+    ]
+    return data({"versions": shown})
+
+
+@router.post("/validate")
+def validate_policy(_: Reader, document: Written) -> Response:
+    """Could this be put into force? If not, every mistake is told. Changes nothing."""
+    policy.parse(document)
+    return data({"valid": True})

@@ -1,0 +1,40 @@
+"""How often somebody knocked: one row per name, counted by the database's clock for every process together."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from gonogo import models
+from gonogo.models import table
+
+rate = table(models.Rate)
+_NOW: sa.ColumnElement[float] = sa.literal_column(
+    "CAST(extract(epoch FROM clock_timestamp()) AS double precision)", sa.Double
+)
+
+
+def hit(connection: sa.Connection, name: str, amount: int, seconds: float) -> tuple[int, float]:
+    """Count in the present window, which a first hit opens; the hits in it, and when it ends. PostgreSQL only."""
+    over = rate.c.until <= _NOW
+    counted = postgresql.insert(rate).values(name=name, hits=amount, until=_NOW + seconds)
+    counted = counted.on_conflict_do_update(
+        index_elements=[rate.c.name],
+        set_={
+            "hits": sa.case((over, amount), else_=rate.c.hits + amount),
+            "until": sa.case((over, _NOW + seconds), else_=rate.c.until),
+        },
+    )
+    found = connection.execute(counted.returning(rate.c.hits, rate.c.until)).one()
+    return found.hits, found.until
+
+
+def window(connection: sa.Connection, name: str) -> tuple[int, float]:
+    """The hits and the end of the present window; nothing where none is open."""
+    open_ = sa.select(rate.c.hits, rate.c.until).where(rate.c.name == name, rate.c.until > _NOW)
+    row = connection.execute(open_).first()
+    return (row.hits, row.until) if row else (0, 0.0)
+
+
+def clear(connection: sa.Connection, name: str | None = None) -> int:
+    """Forget the windows of one name, or of all; how many those were."""
+    gone = sa.delete(rate) if name is None else sa.delete(rate).where(rate.c.name == name)
+    return connection.execute(gone).rowcount
