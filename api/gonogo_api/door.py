@@ -279,6 +279,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         scope = next(_scopes(self.dependant), None)
+        ignores_body = "POST" in (self.methods or ()) and self.body_field is None
 
         async def strictly(request: Request) -> Response:
             admit(request, scope)
@@ -286,6 +287,8 @@ class StrictRoute(APIRoute):
             try:
                 if request.app.state.repeats and request.method == "POST":
                     request.scope["named"] = await _named(strict)
+                if ignores_body and is_json(request) and (await strict.body()).strip():
+                    await strict.json()  # what is not asked for may be sent, if it can be read
                 return await handle(strict)
             except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
                 if isinstance(error.__cause__, Problem | RequestValidationError):
@@ -293,6 +296,10 @@ class StrictRoute(APIRoute):
                 raise
 
         return strictly
+
+
+def is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "application/json").partition(";")[0].strip() == "application/json"
 
 
 async def _named(request: StrictRequest) -> Named | None:

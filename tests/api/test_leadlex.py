@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 from whenever import Instant, TimeDelta
 
 from gonogo.actor import SCOPES
@@ -37,7 +38,7 @@ class Ask:
 
     def of(self, campaign: str = NOBODY, task: str = NOBODY, list_id: str = NOBODY) -> str:
         path = self.path.replace("{campaign_id}", campaign).replace("{task_id}", task).replace("{list_id}", list_id)
-        return path.replace("{email}", "p0@x.example")
+        return path.replace("{email}", "p0@x.example").replace("{key_id}", NOBODY)
 
     @property
     def names_a_row(self) -> bool:
@@ -76,6 +77,10 @@ CALLS = [
     Ask("PUT", "/v1/policy", "policy:write", asking()),
     Ask("GET", "/v1/policy/versions", READ),
     Ask("POST", "/v1/policy/validate", READ, asking()),
+    Ask("GET", "/v1/keys", "admin"),
+    Ask("POST", "/v1/keys", "admin", {"scopes": [READ]}),
+    Ask("POST", "/v1/keys/{key_id}/rotate", "admin"),
+    Ask("DELETE", "/v1/keys/{key_id}", "admin"),
 ]
 #: What can't be read: method, path, body.
 UNREADABLE: list[tuple[str, str, Any]] = [
@@ -198,7 +203,7 @@ def test_an_id_may_be_written_in_capitals(server: Server) -> None:
     campaign, task = house.asked()
     people = house.campaign(campaign)["list_id"]
 
-    for ask in [ask for ask in CALLS if ask.names_a_row and "{email}" not in ask.path]:
+    for ask in [ask for ask in CALLS if ask.names_a_row and "{email}" not in ask.path and "keys" not in ask.path]:
         answer = house.client.call(ask.method, ask.of(campaign.upper(), task.upper(), people.upper()), ask.body)
         assert answer.status_code != 404, ask
 
@@ -792,3 +797,15 @@ def test_a_start_with_an_empty_body_of_json_under_every_address(server: Server, 
     answer = house.client.call("POST", f"{prefix}/v1/campaigns/{house.draft()}/start{slash}", allow_redirects=False)
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["status"] == "active"
+
+
+def test_a_body_that_nobody_asked_for_is_refused_where_it_can_not_be_read(server: Server) -> None:
+    house = House.of(server)
+    campaign = house.draft(1)
+    headers = {"Authorization": f"Bearer {house.client.key}", "Content-Type": "application/json"}
+    url = f"{house.client.base}/v1/campaigns/{campaign}/cancel"
+    for body in (b"{", b'{"a": 1, "a": 2}', b"\x00"):
+        answer = requests.post(url, data=body, headers=headers, timeout=30)
+        assert refusal(answer) == (400, "validation_error", [])
+    assert house.data("GET", f"/v1/campaigns/{campaign}")["campaign"]["status"] == "draft"
+    assert requests.post(url, data=b" ", headers=headers, timeout=30).status_code == 200

@@ -12,14 +12,20 @@ from gonogo_api.commands.common import Json, answer
 
 
 def check(json: Json = False) -> None:
-    """Explore the table with all facts, prove its laws, and see that dropping any guard would be found out."""
+    """Explore the table with all facts, prove its laws, and see that dropping any guard would be found out.
+
+    Each dropped guard has a counterexample: in a world that moves lead to (noticed), or only in one that they never
+    do, because another guard stands before it (second lock). An idle one makes no difference for any facts.
+    """
     report = check_campaign()
     if json:
         found = {
             "counterexamples": list(map(str, report.counterexamples)),
             "survivors": list(map(str, report.survivors)),
         }
+        fates = {"noticed": report.noticed, "second_locks": report.second_locks, "idle": report.idle}
         sizes = {"laws": report.laws, "worlds": report.worlds, "mutants": report.mutants}
+        sizes |= {name: len(mutants) for name, mutants in fates.items()}
         answer({"ok": report.ok, **sizes, **found}, as_json=True)
     else:
         for line in report.lines():

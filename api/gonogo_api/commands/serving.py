@@ -11,6 +11,7 @@ from rich.console import Console
 from sqlalchemy import make_url
 
 from gonogo import database, migrations
+from gonogo.errors import DatabaseUnusable
 from gonogo_api.app import create_app, open_gate
 from gonogo_api.commands.common import DatabaseUrl, settings_for
 from gonogo_api.settings import Settings
@@ -55,6 +56,12 @@ def migrate(database_url: DatabaseUrl = None) -> None:
     """Create the tables of this version, or bring an older database up to date."""
     settings = settings_for(database_url)
     engine = database.connect(settings.database_url)
+    with engine.connect() as connection:
+        if migrations.schema(connection) == "foreign":
+            raise DatabaseUnusable(
+                "the database holds other tables and none of gonogo's: is it the right one? A host that wants them"
+                " side by side calls gonogo.migrate(engine)"
+            )
     migrations.migrate(engine)
     engine.dispose()
     Console().print(f"{_shown(settings)} is up to date", highlight=False, soft_wrap=True)
@@ -75,6 +82,8 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
         raise OSError(f"can't listen on {host}:{port}: {error.strerror}") from None
+    except OverflowError:
+        raise ValueError(f"can't listen on port {port}: expected 0 to 65535") from None
 
 
 def _shown(settings: Settings) -> str:
