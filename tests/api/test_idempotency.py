@@ -123,3 +123,19 @@ def test_the_foreign_dialects_repeat_what_is_repeated(server: Server) -> None:
     client.headers["Idempotency-Key"] = "first"
     ids = {client.post("/api/v1/campaigns", {"name": "Spring"}).json()["id"] for _ in range(2)}
     assert len(ids) == 2
+
+
+def test_an_answer_with_a_secret_is_never_kept(server: Server) -> None:
+    house = House.of(server)
+    own = house.data("GET", "/v1/keys")["keys"]
+    answers = [
+        post(house, "/v1/keys", {"scopes": ["lexi"]}),
+        post(house, f"/v1/keys/{own[0]['id']}/rotate", name="second"),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "validation_error")
+    assert [key["id"] for key in house.data("GET", "/v1/keys")["keys"]] == [key["id"] for key in own]
+    assert server.engine is not None
+    with server.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT count(*) FROM gonogo_reply WHERE body LIKE '%%wbk%%'")
+        assert kept.scalar_one() == 0

@@ -10,7 +10,7 @@ from gonogo import workspaces
 from gonogo.call import Call
 from gonogo_api import auth
 from gonogo_api.dialects.leadlex.shapes import DIALECT, data
-from gonogo_api.door import StrictRoute, Visit, needs
+from gonogo_api.door import IDEMPOTENCY_KEY, StrictRoute, Visit, needs
 from gonogo_api.problems import Problem
 from gonogo_api.shapes import Email, Moment, Shape, iso
 
@@ -34,6 +34,7 @@ def list_keys(visit: Admin) -> Response:
 @router.post("/v1/keys", status_code=201)
 def create_key(visit: Admin, body: NewKey) -> Response:
     """Make a key, for a member if one is named: a new one joins. The key is shown this once."""
+    _unnamed(visit)
     _grantable(visit, workspaces.check_scopes(body.scopes))
 
     def create(call: Call) -> tuple[str, str]:
@@ -54,6 +55,7 @@ def create_key(visit: Admin, body: NewKey) -> Response:
 @router.post("/v1/keys/{key_id}/rotate", status_code=201)
 def rotate_key(visit: Admin, key_id: KeyId) -> Response:
     """End a key and make one in its place. The new one is shown this once."""
+    _unnamed(visit)
 
     def rotate(call: Call) -> tuple[str, str]:
         _grantable(visit, auth.scopes_of(call, key_id))
@@ -66,6 +68,12 @@ def rotate_key(visit: Admin, key_id: KeyId) -> Response:
 def revoke_key(visit: Admin, key_id: KeyId) -> Response:
     since = visit.write(lambda call: auth.revoke(call, key_id))
     return data({"id": key_id, "revoked_at": iso(since)})
+
+
+def _unnamed(visit: Visit) -> None:
+    """An answer that is to be given again would have to be kept, and with it a secret. Raises Problem."""
+    if visit.named is not None:
+        raise Problem("malformed", f"{IDEMPOTENCY_KEY}: a key is shown once, so its answer can't be repeated")
 
 
 def _grantable(visit: Visit, scopes: Iterable[str]) -> None:
