@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from gonogo import database
+from gonogo.execution.channels import ChannelUnavailable
 from gonogo.execution.maildir import Maildir
 from gonogo.gate import Gate
 from gonogo_api.choosing import Front
@@ -30,7 +31,10 @@ APPS = {
 def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
-    channels = {"email": Maildir(settings.maildir)}
+    try:
+        channels = {"email": Maildir(settings.maildir)}
+    except ChannelUnavailable as error:
+        raise OSError(f"GONOGO_MAILDIR: {settings.maildir} can't be written to ({error.reason})") from None
     return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch)
 
 

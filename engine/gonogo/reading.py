@@ -1,6 +1,7 @@
 """What people look at: campaigns, tasks, messages and events, read without holding anything."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,13 +18,15 @@ from gonogo.execution.executor import message_id
 from gonogo.execution.rendering import rendered_for, supplied
 from gonogo.machine import decide
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.policy import Ruling
+from gonogo.policy import Requirement, Ruling, entitlement
 from gonogo.proposal import facts_of, is_overdue, propose
 from gonogo.review import Finding
 from gonogo.store import cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
 
 OPEN = ("reviewing", "pending")
+#: How many people are named at the most.
+NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,12 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task with its case, what Lexi found, and the votes so far."""
+    """A task with its case, what Lexi found, the votes so far, and the members who may decide now."""
 
     case: Case
     findings: list[Document]
     votes: list[Document]
+    deciders: Sequence[Document] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,26 @@ def task(call: Call, task_id: str) -> TaskView:
     said = _comments(call, [vote["comment"] for vote in votes if vote["comment"]])
     for vote in votes:
         vote["comment"] = said.get(vote["comment"])
-    return TaskView(case, findings(call, case), votes)
+    return TaskView(case, findings(call, case), votes, deciders(call, case))
+
+
+def deciders(call: Call, case: Case) -> list[Document]:
+    """The members whose vote would count, each with id, name and email; nobody where nothing is asked any more.
+
+    A hundred at most are named.
+    """
+    if not case.task_open or not case.requirement or is_overdue(case, call.now):
+        return []
+    requirement, requester = Requirement.from_document(case.requirement), case.requester or ""
+    may = [
+        row
+        for row in workspaces.members(call.connection, call.by.workspace)
+        if not entitlement(
+            requirement, person=row.id, is_member=True, scopes=frozenset(row.scopes), requester=requester
+        )
+    ][:NAMED]
+    said = workspaces.reveal(call.connection, [row.payload for row in may])
+    return [{"id": row.id, **json.loads(said[row.payload] or "{}")} for row in may]
 
 
 def findings(call: Call, case: Case) -> list[Document]:

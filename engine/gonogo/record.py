@@ -295,9 +295,10 @@ class _Writing:
 
 
 def dispatch(call: Call, case: Case, segment: int = 0) -> None:
-    """Hand a segment of the present run to the executor, in the caller's transaction."""
+    """Hand a segment of the present run to the executor, with its permit, in the caller's transaction."""
+    permit = str(case.permit_id)
     key = f"run-{case.run_id}-{case.dispatch}-{segment}"
-    call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment)
+    call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment, permit)
 
 
 _RUN_ECHO = (

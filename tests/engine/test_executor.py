@@ -321,7 +321,7 @@ def test_newcomers_wait_while_a_launch_is_sending(bench: Bench) -> None:
 
 def segment(bench: Bench, case: Case, dispatch: int = 1, number: int = 0) -> None:
     """The job as the job engine runs it."""
-    bench.executor.segment(case.workspace, case.id, dispatch, number)
+    bench.executor.segment(case.workspace, case.id, dispatch, number, str(case.permit_id))
 
 
 def test_a_job_of_an_older_dispatch_does_nothing(bench: Bench) -> None:
@@ -510,6 +510,15 @@ def test_a_settled_message_is_not_settled_again_by_who_lost_the_lease(bench: Ben
         assert not ledger.renew_lease(connection, lease, NOW)
     assert late == {"sent": 0}
     assert bench.states(case.id) == {"unknown": 4}
+
+
+@pytest.mark.parametrize("state", ["active", "running"])
+def test_a_worker_that_presents_another_permit_sends_nothing(bench: Bench, state: str) -> None:
+    case = bench.launched(3) if state == "active" else bench.running(3)
+    bench.executor.segment(case.workspace, case.id, case.dispatch, 0, "another")
+    assert (bench.case(case.id).state, bench.sink.addresses) == (state, [])
+    bench.executor.segment(case.workspace, case.id, case.dispatch, 0, str(case.permit_id))
+    assert len(bench.sink.addresses) == 3
 
 
 def test_a_worker_settles_only_what_it_claimed_itself(bench: Bench) -> None:

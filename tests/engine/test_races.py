@@ -231,7 +231,7 @@ def test_workers_at_once_and_people_who_interfere_reach_everybody_once(bench: Be
     def work() -> None:
         while not over.is_set():
             now = bench.case(case.id)
-            bench.executor.segment(now.workspace, now.id, now.dispatch, 0)
+            bench.executor.segment(now.workspace, now.id, now.dispatch, 0, str(now.permit_id))
             if now.state == "completed":
                 over.set()
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from whenever import TimeDelta
 
-from gonogo import service
+from gonogo import reading, service, workspaces
 from gonogo.actor import Actor
 from gonogo.ballots import Ballot
 from gonogo.content import Content, Step, Template
@@ -147,6 +147,23 @@ def test_who_is_not_asked_may_not_decide(bench: Bench) -> None:
         assert codes(bench.do(verb, case.task_id, by=bench.zoe)) == ["not_entitled"]
         assert codes(bench.do(verb, case.task_id, by=bench.ann)) == ["not_entitled"]
         assert snapshot(bench.engine) == before
+
+
+def test_it_is_told_who_may_decide_while_it_is_asked(bench: Bench) -> None:
+    with bench.call() as call:
+        ida = workspaces.add_member(call, "ida@acme.example", name="Ida", scopes=["lexi"])
+        workspaces.add_member(call, "uwe@acme.example", scopes=["campaigns:write"])
+        asker = workspaces.add_member(call, "eve@acme.example", scopes=["lexi", "campaigns:write"])
+    bench.policy(asking(separation="requester"))
+    eve = Actor(bench.workspace, "key-eve", asker, frozenset({"lexi", "campaigns:write"}), is_member=True)
+    case = bench.did(service.start, bench.draft(), by=eve)
+    with bench.call() as call:
+        told = reading.task(call, str(case.task_id)).deciders
+    assert {"id": ida, "email": "ida@acme.example", "name": "Ida"} in told
+    assert {each["email"].partition("@")[0] for each in told} == {"bob", "cid", "dora", "ida"}
+    bench.did(service.dismiss, case.task_id, by=bench.bob)
+    with bench.call() as call:
+        assert reading.task(call, str(case.task_id)).deciders == []
 
 
 def test_owners_decide_where_owners_are_asked(bench: Bench) -> None:

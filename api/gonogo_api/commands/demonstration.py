@@ -120,7 +120,8 @@ def tell(story: Story, settings: Settings) -> None:
     for finding in task["findings"] or [{"severity": "clean", "message": "Nothing to object to."}]:
         story.say(f"Lexi: [bold]{finding['severity']}[/bold]: {finding['message']}")
     need, seal = task["approvals"]["need"], task["seal"]
-    story.say(f"Rule “{task['rule']}”: {need} approval by anyone who holds the permission lexi. Ada does.")
+    people = ", ".join(f"{each['name']} <{each['email']}>" for each in task["may_decide"])
+    story.say(f"Rule “{task['rule']}” asks for {need} approval. Who may decide: [bold]{people}[/bold].")
     story.say(f"What would be sent is sealed: {seal[:16]}…")
 
     story.chapter("Ada approves what she was shown")

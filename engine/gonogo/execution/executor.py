@@ -87,10 +87,13 @@ class Executor:
         with self.engine.begin() as connection:
             service.reviewed(self._call(connection, workspace), campaign)
 
-    def segment(self, workspace: str, campaign: str, dispatch_number: int, number: int) -> None:
-        """Send one segment of a run. A dispatch that is not the campaign's any more ends without effect."""
+    def segment(self, workspace: str, campaign: str, dispatch_number: int, number: int, permit: str) -> None:
+        """Send one segment of a run under the permit that was handed over with it.
+
+        A dispatch that is not the campaign's any more ends without effect, as does one under another permit.
+        """
         with self.engine.begin() as connection:
-            held = self._enter(self._call(connection, workspace), campaign, dispatch_number, number)
+            held = self._enter(self._call(connection, workspace), campaign, dispatch_number, number, permit)
         results: list[Result] = []
         while held and (batch := self._next(held, results)):
             results = self._send(held, batch)
@@ -103,15 +106,14 @@ class Executor:
 
     # Entering
 
-    def _enter(self, call: Call, campaign: str, dispatch_number: int, number: int) -> Segment | None:
+    def _enter(self, call: Call, campaign: str, dispatch_number: int, number: int, permit: str) -> Segment | None:
         case = cases.lock(call.connection, call.by.workspace, campaign)
         if case.dispatch != dispatch_number or case.state not in (ACTIVE, RUNNING):
             return None
         if case.state == ACTIVE:
-            outcome = service.begin(call, campaign, case.permit_id)
-            if outcome.refused:
-                return None
-            case = outcome.case
+            case = service.begin(call, campaign, permit).case
+        if case.state != RUNNING or case.permit_id != permit:
+            return None
         if case.step_due_at is not None and case.step_due_at > call.now:
             return None  # the clock sends us out again on that day
         if case.step == case.steps:  # everything was claimed before a worker died

@@ -133,6 +133,12 @@ def add_member(connection: sa.Connection, row: Document) -> None:
     connection.execute(member.insert(), row)
 
 
+def members(connection: sa.Connection, workspace_id: str) -> list[sa.Row[Any]]:
+    """The members of a workspace, in order of their joining."""
+    wanted = sa.select(member).where(member.c.workspace_id == workspace_id, member.c.removed_at.is_(None))
+    return list(connection.execute(wanted.order_by(member.c.id)))
+
+
 def change_member(connection: sa.Connection, member_id: str, **values: object) -> None:
     connection.execute(member.update().where(member.c.id == member_id).values(**values))
 

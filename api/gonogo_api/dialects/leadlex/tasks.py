@@ -70,6 +70,7 @@ def get_task(visit: Approver, task_id: TaskId) -> Response:
     votes = [{**vote, "at": iso(vote["at"])} for vote in view.votes]
     now = visit.door.gate.clock.now()
     whole = {"findings": view.findings, "votes": votes, "requirement": view.case.requirement}
+    whole["may_decide"] = list(view.deciders)
     return data({"task": {**task(view, now), **whole}})
 
 
