@@ -188,6 +188,24 @@ def test_a_port_in_use_changes_nothing(shell: Shell) -> None:
     assert shell.files() == {}
 
 
+def test_a_port_that_there_is_not_is_one_line(shell: Shell) -> None:
+    assert shell.run("serve", "--port", "99999").line == "can't listen on port 99999: expected 0 to 65535"
+    assert shell.files() == {}
+
+
+def test_a_maildir_that_can_not_be_written_is_one_line(shell: Shell) -> None:
+    (shell.folder / "taken").write_text("no folder")
+    line = shell.run("serve", "--port", "0", GONOGO_MAILDIR="taken").line
+    assert line.startswith("GONOGO_MAILDIR: taken can't be written to (")
+
+
+@pytest.mark.parametrize("rate", ["often", "5", "-1/minute"])
+def test_a_rate_that_makes_no_sense_is_one_line(shell: Shell, rate: str) -> None:
+    line = shell.run("serve", "--port", "0", GONOGO_RATE_LIMIT=rate).line
+    assert line == f"GONOGO_RATE_LIMIT: expected a rate such as 1200/minute, or 0, found {rate!r}"
+    assert shell.files() == {}
+
+
 Spoil = Callable[[Path, Path], None]  # a migrated database, and where the spoiled one is to stand
 
 
@@ -239,7 +257,7 @@ def test_a_database_that_can_not_be_served_is_left_as_it_is(
     assert shell.files() == before
 
 
-@pytest.mark.parametrize(("spoil", "says"), [SPOILED[0], SPOILED[2]], ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize(("spoil", "says"), SPOILED[:3], ids=lambda value: getattr(value, "__name__", ""))
 def test_a_database_that_can_not_be_migrated_is_left_as_it_is(
     shell: Shell, sqlite_template: Path, spoil: Spoil, says: str
 ) -> None:
