@@ -158,11 +158,11 @@ class _Traced:
         self._facts, self._seen = facts, seen
 
     def __getattr__(self, name: str) -> object:
-        if name in fields_of(type(self._facts)):
-            self._seen.add(name)
-            return getattr(self._facts, name)
-        computed: Any = getattr(type(self._facts), name)  # a property or a method, which looks at fields itself
-        return computed.__get__(self, type(self._facts))
+        computed: Any = getattr(type(self._facts), name, None)
+        if name not in fields_of(type(self._facts)) and hasattr(computed, "__get__"):
+            return computed.__get__(self, type(self._facts))  # a property or a method, which looks at facts itself
+        self._seen.add(name)
+        return getattr(self._facts, name)
 
 
 def fields_of(facts: type) -> Mapping[str, Field[Any]]:

@@ -629,11 +629,13 @@ USE_CASES: dict[str, Callable[[Any, str, str], object]] = {
     "take_over": lambda call, id_, _: service.take_over(call, id_, "t"),
     "redispatch": lambda call, id_, _: service.redispatch(call, id_),
     "hold": lambda call, id_, _: service.hold(call, id_),
+    "remove": lambda call, id_, _: service.remove(call, id_),
+    "clone": lambda call, id_, _: service.clone(call, id_),
 }
 
 
 def test_every_use_case_about_a_campaign_is_asked_about_a_foreign_one() -> None:
-    about_none = {"create"}
+    about_none = {"create", "add_to_list"}
     offered = {
         name for name, thing in vars(service).items()
         if callable(thing) and not name.startswith("_") and getattr(thing, "__module__", "") == service.__name__
@@ -657,6 +659,15 @@ def test_a_foreign_id_answers_as_a_missing_one_and_nothing_happens(bench: Bench)
         for case in theirs:
             foreign = _not_found(stranger, use_case, case.id, case.task_id or "none")
             assert str(foreign) == str(missing).replace("nothing", foreign.wanted), name
+    assert snapshot(bench.engine) == before
+
+
+def test_a_foreign_list_answers_as_a_missing_one_and_nothing_happens(bench: Bench) -> None:
+    stranger, list_id = Bench(bench.engine), bench.case(bench.draft()).list_id
+    before = snapshot(bench.engine)
+    for wanted in ("nothing", list_id):
+        with stranger.call() as call, pytest.raises(NotFound):
+            service.add_to_list(call, wanted, people(1))
     assert snapshot(bench.engine) == before
 
 
