@@ -28,6 +28,7 @@ from gonogo_api.settings import Settings
 
 T = TypeVar("T")
 TRIES = 3
+JSON = "application/json"
 LOST = "Somebody else changed it at the same time; try again"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 MOST_OF_A_NAME = 255
@@ -287,7 +288,7 @@ class StrictRoute(APIRoute):
             try:
                 if request.app.state.repeats and request.method == "POST":
                     request.scope["named"] = await _named(strict)
-                if ignores_body and is_json(request) and (await strict.body()).strip():
+                if ignores_body and content_type(request) == JSON and (await strict.body()).strip():
                     await strict.json()  # what is not asked for may be sent, if it can be read
                 return await handle(strict)
             except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
@@ -298,8 +299,9 @@ class StrictRoute(APIRoute):
         return strictly
 
 
-def is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "application/json").partition(";")[0].strip() == "application/json"
+def content_type(request: Request) -> str:
+    """What a body says it is, in lower case and without parameters; JSON where it says nothing."""
+    return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
 
 
 async def _named(request: StrictRequest) -> Named | None:

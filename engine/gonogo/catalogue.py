@@ -84,7 +84,6 @@ def _differs(*columns: str) -> str:
 def _run_guards() -> Iterator[Guard]:
     named = _differs("id", "campaign_id", "number", "generation", "requester", "opened_at")
     yield Guard("gonogo_run_named", "gonogo_run", "UPDATE", named, "a run stays whose and which it is")
-    # fmt: off
     pinned = _differs(
         "content_id",
         "sender_id",
@@ -97,7 +96,6 @@ def _run_guards() -> Iterator[Guard]:
         "warnings",
         "seal",
     )
-    # fmt: on
     sealed = f"old.seal IS NOT NULL AND ({pinned})"
     yield Guard("gonogo_run_sealed", "gonogo_run", "UPDATE", sealed, "what a sealed run pins stays as it is")
     late = "EXISTS (SELECT 1 FROM gonogo_run WHERE id = new.run_id AND seal IS NOT NULL)"
@@ -133,9 +131,14 @@ def _keys(name: str) -> list[tuple[tuple[str, ...], str]]:
     keys += [(tuple(c.columns.keys()), "") for c in target.constraints if isinstance(c, sa.UniqueConstraint)]
     for index in target.indexes:
         if index.unique:
-            where = index.dialect_options["sqlite"]["where"]
-            keys.append((tuple(index.columns.keys()), "" if where is None else str(where)))
+            keys.append((tuple(index.columns.keys()), _where(index)))
     return sorted(keys)
+
+
+def _where(index: sa.Index) -> str:
+    """The condition that an index of ours holds under; empty where it holds for every row."""
+    where = index.dialect_options["sqlite"]["where"]
+    return "" if where is None else str(where)
 
 
 def _replaced(name: str) -> str:
@@ -239,8 +242,7 @@ def _wanted_constraints(wanted: sa.Table) -> Iterator[tuple[str, str, Any]]:
                 yield "unique key", name, list(constraint.columns.keys())
     for index in wanted.indexes:
         if index.unique:
-            where = index.dialect_options["sqlite"]["where"]
-            yield "unique index", str(index.name), (index.columns.keys(), _words("" if where is None else str(where)))
+            yield "unique index", str(index.name), (index.columns.keys(), _words(_where(index)))
 
 
 def _index(stored: Any) -> tuple[list[str], list[str]]:

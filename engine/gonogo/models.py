@@ -542,7 +542,7 @@ class Reply(Base, table=True):
     status: int = 0
     headers: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)
     body: str = ""
-    created_at: Instant = Field(sa_type=Utc, index=True)
+    created_at: Instant = Field(sa_type=Utc)
 
 
 class Rate(Base, table=True):
@@ -552,7 +552,7 @@ class Rate(Base, table=True):
 
     name: str = Field(primary_key=True)
     hits: int
-    until: float = Field(index=True)  # seconds since the epoch, by the database's clock
+    until: float  # seconds since the epoch, by the database's clock
 
 
 def table(model: type[Base]) -> sa.Table:

@@ -5,7 +5,7 @@ from fastapi import Request, Response
 from gonogo.definition import Blocker
 from gonogo.models import Document
 from gonogo_api import contract
-from gonogo_api.dialects.leadlex.shapes import DIALECT
+from gonogo_api.dialects.leadlex.shapes import DIALECT, blocker_shape
 from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
 
 CODES = {
@@ -45,7 +45,7 @@ def render(problem: Problem, _: Request) -> Response:
 def refuse(refused: Refused, _: Request) -> Response:
     first = refused.blockers[0]
     status, code = _answer(refused.event, first)
-    error = {"code": code, "message": first.message, "blockers": [_shown(each) for each in refused.blockers]}
+    error = {"code": code, "message": first.message, "blockers": [blocker_shape(each) for each in refused.blockers]}
     return json_response({"error": error}, status)
 
 
@@ -58,7 +58,3 @@ def _answer(event: str, first: Blocker) -> tuple[int, str]:
         answer = contract.start_answer(DIALECT, (first,))
         return (answer.status, answer.code) if answer.code else (400, "validation_error")
     return 409, first.code
-
-
-def _shown(blocker: Blocker) -> Document:
-    return {"code": blocker.code, "message": blocker.message, **blocker.figures}

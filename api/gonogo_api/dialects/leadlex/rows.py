@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gonogo.errors import Invalid
 from gonogo_api.dialects.leadlex.shapes import NewContacts
-from gonogo_api.door import read_json
+from gonogo_api.door import JSON, content_type, read_json
 from gonogo_api.problems import Problem
 
 Row = Mapping[str, Any]
@@ -35,7 +35,7 @@ ROWS_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": NewContacts.model_json_schema()},
+            JSON: {"schema": NewContacts.model_json_schema()},
             "text/csv": {"schema": {"type": "string"}},
             "application/x-ndjson": {"schema": {"type": "string"}},
         },
@@ -45,14 +45,14 @@ ROWS_BODY = {
 
 async def rows_of(request: Request) -> AsyncIterator[Rows]:
     """A dependency: the rows of the body. Raises Problem and RequestValidationError; reading them raises Invalid."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind == "application/json":
+    kind = content_type(request)
+    if kind == JSON:
         contacts = _contacts(await request.json())
         yield lambda: iter(contacts)
         return
     read = _READERS.get(kind)
     if read is None:
-        raise Problem("media_type", f"Expected a body of type {', '.join(('application/json', *_READERS))}")
+        raise Problem("media_type", f"Expected a body of type {', '.join((JSON, *_READERS))}")
     with SpooledTemporaryFile(max_size=SPOOLED) as spool:
         async for chunk in request.stream():
             await run_in_threadpool(spool.write, chunk)

@@ -27,7 +27,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key_id", "name", name=op.f("gonogo_reply_pk")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("gonogo_reply_created_at_idx"), "gonogo_reply", ["created_at"])
     op.create_table(
         "gonogo_rate",
         sa.Column("name", sa.String(), nullable=False),
@@ -36,4 +35,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("gonogo_rate_pk")),
         prefixes=["UNLOGGED"] if op.get_bind().dialect.name == "postgresql" else [],
     )
-    op.create_index(op.f("gonogo_rate_until_idx"), "gonogo_rate", ["until"])
