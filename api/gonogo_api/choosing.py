@@ -50,9 +50,11 @@ class Front:
         app = self.apps[dialect]
         stamps = {"X-Request-Id": new_request_id()}
         told = {"visitor": visitor, "allowance": allowance, "failure": failure, "request_id": stamps["X-Request-Id"]}
-        if allowance is not None and app.state.shows_rate:
+        if allowance is not None and app.state.house:
             stamps |= allowance.headers
         inner = {**scope, **told, "path": path, "raw_path": path.encode()}
+        if scope["method"] == "HEAD":
+            inner["method"] = "GET"  # the same headers; the server below sends no body
         await app(inner, receive, _stamped(send, stamps))
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
@@ -28,9 +28,11 @@ from gonogo_api.settings import Settings
 
 T = TypeVar("T")
 TRIES = 3
+OK = 200
 JSON = "application/json"
 LOST = "Somebody else changed it at the same time; try again"
 IDEMPOTENCY_KEY = "Idempotency-Key"
+IF_MATCH = "If-Match"
 MOST_OF_A_NAME = 255
 _RETRIED = ("deadlock detected", "could not serialize", "database is locked")
 
@@ -199,6 +201,8 @@ def executing(request: Request) -> None:
         raise Problem("unavailable", "No executor has shown life lately", "executor")
 
 
+#: The tag of what a client saw, and wants to change only while it is like that.
+IfMatch = Annotated[str | None, Header(alias=IF_MATCH, description="The ETag of what was seen")]
 Reader = Annotated[Visit, needs("campaigns:read")]
 Writer = Annotated[Visit, needs("campaigns:write")]
 Launcher = Annotated[Visit, needs("campaigns:execute")]
@@ -233,9 +237,15 @@ def read_json(body: bytes) -> Any:
         if "\\u" in text or "\x00" in text:
             _no_odd_text(value)
     except (ValueError, RecursionError) as error:
-        found = {"type": "json_invalid", "loc": ("body",), "msg": str(error), "input": None}
+        found = {"type": "json_invalid", "loc": ("body",), "msg": _why(error), "input": None}
         raise RequestValidationError([found]) from error
     return value
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -285,12 +295,14 @@ class StrictRoute(APIRoute):
         async def strictly(request: Request) -> Response:
             admit(request, scope)
             strict = StrictRequest(request.scope, request.receive)
+            house = request.app.state.house
             try:
-                if request.app.state.repeats and request.method == "POST":
+                if house and request.method == "POST":
                     request.scope["named"] = await _named(strict)
                 if ignores_body and content_type(request) == JSON and (await strict.body()).strip():
                     await strict.json()  # what is not asked for may be sent, if it can be read
-                return await handle(strict)
+                response = await handle(strict)
+                return _conditional(request, response) if house and request.method == "GET" else response
             except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
                 if isinstance(error.__cause__, Problem | RequestValidationError):
                     raise error.__cause__ from None
@@ -316,6 +328,36 @@ async def _named(request: StrictRequest) -> Named | None:
     return Named(name, asked.hexdigest())
 
 
+def etag(response: Response) -> str:
+    """The entity tag of an answer: the same for the same bytes (RFC 9110, section 8.8.3)."""
+    return f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+
+
+def _conditional(request: Request, response: Response) -> Response:
+    """The answer with its tag; without its body for a client that has it already."""
+    if response.status_code != OK:
+        return response
+    response.headers["ETag"] = tag = etag(response)
+    if not _names(request.headers.get("if-none-match"), tag):
+        return response
+    kept = {name: value for name, value in response.headers.items() if name in ("etag", "link")}
+    return Response(status_code=304, headers=kept)
+
+
+def _names(condition: str | None, tag: str) -> bool:
+    """Whether an If-Match or If-None-Match names this tag; weak comparison."""
+    if condition is None:
+        return False
+    return condition.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in condition.split(",")]
+
+
+def unchanged(condition: str | None, shown: Response) -> None:
+    """Raise Problem where a change was asked for on the condition (If-Match) that what is shown now was seen."""
+    if condition is not None and not _names(condition, etag(shown)):
+        message = "It has changed since it was read: read it again"
+        raise Problem("conflict", message, IF_MATCH)
+
+
 def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """The endpoint of a visit, answering a request that names itself once; any other endpoint as it is."""
     expected = inspect.signature(endpoint)
@@ -337,10 +379,10 @@ def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 def dialect_app(name: str, title: str, door: Door, *, house: bool = False) -> FastAPI:
     """An empty application for one dialect. Errors and routes are the dialect's own.
 
-    Only the house shows its rates, and lets requests name themselves.
+    Only the house shows its rates, lets requests name themselves, and answers on conditions.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.door, app.state.dialect, app.state.shows_rate, app.state.repeats = door, name, house, house
+    app.state.door, app.state.dialect, app.state.house = door, name, house
     app.router.route_class = StrictRoute
     return app
 

@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from gonogo.call import Outcome
 from gonogo.definition import Blocker
@@ -45,6 +47,9 @@ STATUS: dict[Kind, int] = {
     "unavailable": 502,
     "internal": 500,
 }
+
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(eq=False)
@@ -109,7 +114,8 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
         kinds: dict[int, Kind] = {404: "not_found", 405: "method", 400: "malformed"}
         kind = kinds.get(error.status_code, "internal")
         message = {"not_found": "No such resource", "method": "Method not allowed"}.get(kind, str(error.detail))
-        return answer(request, Problem(kind, message, "path", headers=error.headers or {}))
+        allow = {"Allow": ", ".join(_methods(request))} if kind == "method" else {}
+        return answer(request, Problem(kind, message, "path", headers=allow))
 
     @app.exception_handler(Conflict)
     @app.exception_handler(OperationalError)
@@ -119,17 +125,30 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
         return answer(request, Problem("internal", "Internal server error"))
 
 
+def _methods(request: Request) -> list[str]:
+    """What may be asked of the path, whichever route it is that answers."""
+    asked = ({**request.scope, "method": method} for method in METHODS)
+    found = [scope["method"] for scope in asked if any(_answers(route, scope) for route in request.app.routes)]
+    return sorted([*found, "HEAD"] if "GET" in found else found)
+
+
+def _answers(route: BaseRoute, scope: Scope) -> bool:
+    return route.matches(scope)[0] is Match.FULL
+
+
 def invalid_request(error: RequestValidationError) -> Problem:
     """FastAPI's findings as mistakes: where, and what was expected."""
     found = [dict(each) for each in error.errors()]
-    if any(each["type"] == "json_invalid" for each in found):
-        return Problem("malformed", "The body is not valid JSON", mistakes=[Mistake("", "expected valid JSON")])
-    mistakes = [Mistake(_path(each["loc"]), str(each["msg"])) for each in found]
+    broken = next((str(each["msg"]) for each in found if each["type"] == "json_invalid"), None)
+    if broken is not None:
+        message = f"expected valid JSON: {broken}"
+        return Problem("malformed", "The body is not valid JSON", mistakes=[Mistake("", message)])
+    mistakes = [Mistake(_path(each["loc"]), str(each["msg"]).removeprefix("Value error, ")) for each in found]
     return Problem("invalid", "; ".join(map(str, mistakes)), mistakes=mistakes)
 
 
 def _path(location: Sequence[object]) -> str:
-    parts = list(location)
+    parts = [part for part in location if not (isinstance(part, str) and "[" in part)]  # which member of a union
     if parts and parts[0] in ("body", "query", "path", "header"):
         parts = parts[1:]
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")

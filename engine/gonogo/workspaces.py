@@ -49,7 +49,15 @@ def create(call: Call, name: str, dialect: str = "leadlex", account_group: str |
 
 def current_policy(call: Call) -> tuple[int, Document]:
     """The number and the document of the policy in force; 0 is the built-in default."""
-    number = workspaces.get(call.connection, call.by.workspace).policy
+    return _policy(call, workspaces.get(call.connection, call.by.workspace).policy)
+
+
+def hold_policy(call: Call) -> tuple[int, Document]:
+    """The same, and nobody puts another into force until the transaction ends."""
+    return _policy(call, workspaces.hold(call.connection, call.by.workspace).policy)
+
+
+def _policy(call: Call, number: int) -> tuple[int, Document]:
     if not number:
         return 0, policy.DEFAULT
     return number, workspaces.policy_document(call.connection, call.by.workspace, number)

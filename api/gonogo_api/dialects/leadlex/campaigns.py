@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from gonogo import reading, service
 from gonogo.call import Call, Outcome
 from gonogo.models import LEDGER_STATES, Document
+from gonogo.reading import CampaignView
 from gonogo.service import Draft
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.shapes import (
@@ -25,7 +26,7 @@ from gonogo_api.dialects.leadlex.shapes import (
     paged,
     settings_of,
 )
-from gonogo_api.door import Approver, Reader, StrictRoute, Visit, Writer
+from gonogo_api.door import Approver, IfMatch, Reader, StrictRoute, Visit, Writer, unchanged
 from gonogo_api.problems import Problem, Refused
 from gonogo_api.shapes import content_of, iso
 
@@ -71,18 +72,18 @@ def get_campaign(visit: Reader, campaign_id: Id) -> Response:
 
 
 @router.patch("/v1/campaigns/{campaign_id}")
-def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Response:
+def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit, if_match: IfMatch = None) -> Response:
     def edit(call: Call) -> Outcome:
-        service.hold(call, known(campaign_id))  # what is not given stays as it is, whoever edits beside us
-        return service.revise(call, known(campaign_id), **changes_of(body, reading.campaign(call, known(campaign_id))))
+        view = _held(call, campaign_id, if_match)  # what is not given stays as it is, whoever edits beside us
+        return service.revise(call, view.case.id, **changes_of(body, view))
 
     return _campaign(visit, visit.step("revise", edit))
 
 
 @router.delete("/v1/campaigns/{campaign_id}")
-def remove_campaign(visit: Writer, campaign_id: Id) -> Response:
+def remove_campaign(visit: Writer, campaign_id: Id, if_match: IfMatch = None) -> Response:
     """Remove a campaign that was never submitted; its id is never given to another."""
-    outcome = visit.step("remove", lambda call: service.remove(call, known(campaign_id)))
+    outcome = visit.step("remove", lambda call: service.remove(call, _held(call, campaign_id, if_match).case.id))
     return data({"campaign": {"id": outcome.case.id, "removed": True}})
 
 
@@ -208,6 +209,14 @@ def rerun(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Respo
     wanted = (body or Selected()).recipients
     outcome = visit.both("rerun", lambda call: service.rerun(call, known(campaign_id), wanted))
     return _campaign(visit, outcome)
+
+
+def _held(call: Call, campaign_id: str, if_match: str | None) -> CampaignView:
+    """The campaign, which stays as it is until the transaction ends. Raises Problem where it was seen otherwise."""
+    service.hold(call, known(campaign_id))
+    view = reading.campaign(call, known(campaign_id))
+    unchanged(if_match, data({"campaign": campaign(view, call.now)}))
+    return view
 
 
 def _campaign(visit: Visit, outcome: Outcome, *, status: int = 200, **more: object) -> Response:

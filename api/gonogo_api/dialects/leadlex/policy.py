@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Response
 
 from gonogo import policy, reading, workspaces
+from gonogo.call import Call
+from gonogo.models import Document
 from gonogo.seal import digest
 from gonogo_api.dialects.leadlex.shapes import data
-from gonogo_api.door import PolicyWriter, Reader, StrictRoute
+from gonogo_api.door import IfMatch, PolicyWriter, Reader, StrictRoute, unchanged
 from gonogo_api.shapes import iso
 
 router = APIRouter(prefix="/v1/policy", route_class=StrictRoute, tags=["policy"])
@@ -16,14 +18,16 @@ Written = Annotated[dict[str, Any], Body()]
 
 @router.get("")
 def get_policy(visit: Reader) -> Response:
-    number, document = visit.read(workspaces.current_policy)
-    return data({"version": number, "digest": digest(document), "policy": document})
+    return _shown(*visit.read(workspaces.current_policy))
 
 
 @router.put("")
-def put_policy(visit: PolicyWriter, document: Written) -> Response:
-    number = visit.write(lambda call: workspaces.write_policy(call, document))
-    return data({"version": number, "digest": digest(document), "policy": document})
+def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None) -> Response:
+    def write(call: Call) -> int:
+        unchanged(if_match, _shown(*workspaces.hold_policy(call)))
+        return workspaces.write_policy(call, document)
+
+    return _shown(visit.write(write), document)
 
 
 @router.get("/versions")
@@ -42,3 +46,7 @@ def validate_policy(_: Reader, document: Written) -> Response:
     """Could this be put into force? If not, every mistake is told. Changes nothing."""
     policy.parse(document)
     return data({"valid": True})
+
+
+def _shown(number: int, document: Document) -> Response:
+    return data({"version": number, "digest": digest(document), "policy": document})
