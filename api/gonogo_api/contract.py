@@ -103,6 +103,11 @@ READINESS = ("audience_empty", "content_missing", "sender_missing", "import_open
 RESUMES = frozenset({"leadlex", "leadterra", "burki"})
 
 
+def words(dialect: str) -> list[str]:
+    """All that the dialect calls a state."""
+    return list(dict.fromkeys(words[dialect] for words in STATUS.values()))
+
+
 def status(dialect: str, state: str) -> str:
     """What the dialect calls the state."""
     return STATUS[state][dialect]

@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import json
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -21,15 +21,15 @@ from gonogo.call import Call, Outcome
 from gonogo.errors import Conflict
 from gonogo.gate import Gate
 from gonogo.store import replies, workspaces
+from gonogo_api import openapi
 from gonogo_api.auth import Visitor, bearer, identify, note_use, well_formed
-from gonogo_api.problems import Problem, Refused
+from gonogo_api.problems import JSON, PROBLEMS, Kind, Problem, Refused
 from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
 
 T = TypeVar("T")
 TRIES = 3
 OK = 200
-JSON = "application/json"
 LOST = "Somebody else changed it at the same time; try again"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
@@ -160,7 +160,7 @@ class Visit:
 def _again(known: Any, named: Named) -> Response:
     if known.asked != named.asked:
         message = "Another request has used this Idempotency-Key"
-        raise Problem("invalid", message, IDEMPOTENCY_KEY)
+        raise Problem("reused", message, IDEMPOTENCY_KEY)
     return Response(known.body, known.status, {**known.headers, "Idempotency-Replayed": "true"})
 
 
@@ -281,16 +281,41 @@ def _scopes(dependant: Any) -> Any:
         yield from _scopes(each)
 
 
+def _asks(dependant: Any, wanted: Callable[..., object]) -> bool:
+    """Whether a route depends on this, however deep."""
+    return any(each.call is wanted or _asks(each, wanted) for each in dependant.dependencies)
+
+
 class StrictRoute(APIRoute):
     """A route whose body is read strictly, and not before the key was found good."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, _answering_once(endpoint), **more)
+        told = {"security": [{"key": sorted(set(_scopes(self.dependant)))}], PROBLEMS: list(self._problems())}
+        self.openapi_extra = {**told, **(self.openapi_extra or {})}
+
+    def _problems(self) -> Iterator[Kind]:
+        """What can go wrong with its calls, whatever they ask for."""
+        yield from ("unauthorized", "forbidden", "limited", "internal")
+        methods, body = self.methods or set(), self.body_field or (self.openapi_extra or {}).get("requestBody")
+        if "{" in self.path:
+            yield "not_found"
+        if "{" in self.path or body or self.dependant.query_params:
+            yield "invalid"
+        if body or "POST" in methods:
+            yield from ("malformed", "too_large")
+        if body:
+            yield "media_type"
+        if "GET" not in methods:
+            yield "conflict"
+        if any(each.alias == IF_MATCH for each in self.dependant.header_params):
+            yield "stale"
+        if _asks(self.dependant, executing):
+            yield "unavailable"
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         scope = next(_scopes(self.dependant), None)
-        ignores_body = "POST" in (self.methods or ()) and self.body_field is None
 
         async def strictly(request: Request) -> Response:
             admit(request, scope)
@@ -299,8 +324,7 @@ class StrictRoute(APIRoute):
             try:
                 if house and request.method == "POST":
                     request.scope["named"] = await _named(strict)
-                if ignores_body and content_type(request) == JSON and (await strict.body()).strip():
-                    await strict.json()  # what is not asked for may be sent, if it can be read
+                await self._readable(strict)
                 response = await handle(strict)
                 return _conditional(request, response) if house and request.method == "GET" else response
             except HTTPException as error:  # the framework hides what reading a body raised behind a 400 of its own
@@ -309,6 +333,15 @@ class StrictRoute(APIRoute):
                 raise
 
         return strictly
+
+    async def _readable(self, request: StrictRequest) -> None:
+        """Raise for a body that can't be read as what it says it is, also where none is asked for."""
+        is_json = content_type(request) == JSON
+        if self.body_field is not None:
+            if not is_json and await request.body():
+                raise Problem("media_type", f"Expected a body of type {JSON}", "content-type")
+        elif request.method == "POST" and is_json and (await request.body()).strip():
+            await request.json()
 
 
 def content_type(request: Request) -> str:
@@ -355,7 +388,7 @@ def unchanged(condition: str | None, shown: Response) -> None:
     """Raise Problem where a change was asked for on the condition (If-Match) that what is shown now was seen."""
     if condition is not None and not _names(condition, etag(shown)):
         message = "It has changed since it was read: read it again"
-        raise Problem("conflict", message, IF_MATCH)
+        raise Problem("stale", message, IF_MATCH)
 
 
 def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -376,12 +409,20 @@ def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def dialect_app(name: str, title: str, door: Door, *, house: bool = False) -> FastAPI:
+def dialect_app(name: str, title: str, description: str, door: Door, *, house: bool = False) -> FastAPI:
     """An empty application for one dialect. Errors and routes are the dialect's own.
 
     Only the house shows its rates, lets requests name themselves, and answers on conditions.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title=title,
+        description=description,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,  # a body that does not say what it is, is JSON
+    )
+    app.openapi = functools.partial(openapi.document, app)  # type: ignore[method-assign]
     app.state.door, app.state.dialect, app.state.house = door, name, house
     app.router.route_class = StrictRoute
     return app

@@ -29,6 +29,8 @@ Kind = Literal[
     "conflict",
     "too_large",
     "media_type",
+    "stale",  # not what was seen (If-Match)
+    "reused",  # the name of another request (Idempotency-Key)
     "limited",  # too many requests
     "unavailable",  # what stands behind us does not answer
     "internal",
@@ -43,12 +45,17 @@ STATUS: dict[Kind, int] = {
     "conflict": 409,
     "too_large": 413,
     "media_type": 415,
+    "stale": 412,
+    "reused": 422,
     "limited": 429,
     "unavailable": 502,
     "internal": 500,
 }
 
 
+JSON = "application/json"
+#: How a route tells OpenAPI what can go wrong with its calls.
+PROBLEMS = "x-problems"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -79,10 +86,13 @@ Render = Callable[[Problem, Request], Response]
 RenderRefusal = Callable[[Refused, Request], Response]
 
 
-def install(app: FastAPI, render: Render, refuse: RenderRefusal) -> None:
-    """Answer every error of the app in its dialect's shape; no default body of the framework leaks out."""
+def install(app: FastAPI, render: Render, refuse: RenderRefusal, errors: Callable[[int], object]) -> None:
+    """Answer every error of the app in its dialect's shape; no default body of the framework leaks out.
 
-    app.state.refuse = refuse
+    `errors` tells which shape an error of a status has.
+    """
+
+    app.state.render, app.state.refuse, app.state.errors = render, refuse, errors
 
     def answer(request: Request, problem: Problem) -> Response:
         response = render(problem, request)

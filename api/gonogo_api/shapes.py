@@ -1,8 +1,10 @@
 """Values that several dialects take, as Pydantic reads them."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, Generic, Literal, TypeVar, overload
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 from whenever import Instant, OffsetDateTime, PlainDateTime
 
 from gonogo.addresses import email_problem
@@ -13,7 +15,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Long = Annotated[str, Field(max_length=500_000)]
 Contact = dict[str, Any]
 Contacts = Annotated[list[Contact], Field(max_length=1000)]
-Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 
 class Shape(BaseModel):
@@ -26,6 +28,29 @@ class LooseShape(BaseModel):
     """A body of a foreign client, which may send more than we know."""
 
     model_config = ConfigDict(extra="ignore", strict=True, arbitrary_types_allowed=True)
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Shown(TypedDict):
+    """An object of an answer: exactly the fields it names."""
+
+
+class Data(Shown, Generic[T]):
+    """The envelope of an answer."""
+
+    data: T
+
+
+class Rejected(Shown):
+    """A row that was not taken, counted from 0 without a header."""
+
+    row: int
+    reason: str
+
+
+def one_of(words: Iterable[str]) -> Any:
+    """For `Annotated[str, one_of(...)]`: a text of an answer that is one of these."""
+    return Field(json_schema_extra={"enum": [*words]})
 
 
 def read_instant(text: Any) -> Any:
@@ -83,11 +108,19 @@ def _template(shape: TemplateShape) -> Template:
     return Template(shape.subject, shape.body, shape.html)
 
 
+@overload
+def iso(moment: Instant) -> str: ...
+@overload
+def iso(moment: Instant | None) -> str | None: ...
 def iso(moment: Instant | None) -> str | None:
     """ISO 8601 in UTC, with Z."""
     return moment.format_iso() if moment is not None else None
 
 
+@overload
+def iso_seconds(moment: Instant) -> str: ...
+@overload
+def iso_seconds(moment: Instant | None) -> str | None: ...
 def iso_seconds(moment: Instant | None) -> str | None:
     """ISO 8601 in UTC, whole seconds."""
     return moment.round("second", mode="floor").format_iso() if moment is not None else None

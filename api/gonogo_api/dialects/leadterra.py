@@ -47,9 +47,9 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 def app(door: Door) -> FastAPI:
     """Leadterra's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Leadterra", door)
+    made = dialect_app(DIALECT, "gonogo: Leadterra", "", door)
     made.include_router(router)
-    install(made, render, refuse)
+    install(made, render, refuse, lambda _: dict)
     return made
 
 

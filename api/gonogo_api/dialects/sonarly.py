@@ -44,9 +44,9 @@ router = APIRouter(prefix="/v1/accounts/{accountGroupId}/campaigns", route_class
 
 def app(door: Door) -> FastAPI:
     """Sonarly's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Sonarly", door)
+    made = dialect_app(DIALECT, "gonogo: Sonarly", "", door)
     made.include_router(router)
-    install(made, render, refuse)
+    install(made, render, refuse, lambda _: dict)
     return made
 
 

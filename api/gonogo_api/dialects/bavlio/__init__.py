@@ -11,8 +11,8 @@ from gonogo_api.problems import install
 
 def app(door: Door) -> FastAPI:
     """Bavlio's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Bavlio", door)
+    made = dialect_app(DIALECT, "gonogo: Bavlio", "", door)
     made.include_router(blocks.router)
     made.include_router(campaigns.router)
-    install(made, render, refuse)
+    install(made, render, refuse, lambda _: dict)
     return made

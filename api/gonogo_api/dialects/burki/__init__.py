@@ -11,8 +11,8 @@ from gonogo_api.problems import install
 
 def app(door: Door) -> FastAPI:
     """Burki's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Burki", door)
+    made = dialect_app(DIALECT, "gonogo: Burki", "", door)
     made.include_router(campaigns.router)
     made.include_router(running.router)
-    install(made, render, refuse)
+    install(made, render, refuse, lambda _: dict)
     return made

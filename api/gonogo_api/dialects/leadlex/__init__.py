@@ -3,19 +3,27 @@
 from fastapi import FastAPI
 
 from gonogo_api.dialects.leadlex import campaigns, contacts, keys, policy, tasks
-from gonogo_api.dialects.leadlex.errors import refuse, render
+from gonogo_api.dialects.leadlex.errors import Error, refuse, render
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.door import Door, dialect_app
 from gonogo_api.problems import install
 
+ABOUT = """The house API. Everything the service can do is reachable here.
+
+A campaign is drafted, started, reviewed by Lexi, decided by people where the policy asks them, and sent. Answers come
+in `{"data": ...}`, errors in `{"error": {"code", "message"}}`; where a step is refused, `blockers` tell every reason.
+Every answer has an `X-Request-Id`, which the log has too, and tells the key's rate: `X-RateLimit-Limit`, `-Remaining`
+and `-Reset`. A page that is not the last one has a `Link` to the next, `rel="next"`.
+"""
+
 
 def app(door: Door) -> FastAPI:
     """The house API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: LeadLex", door, house=True)
+    made = dialect_app(DIALECT, "gonogo: LeadLex", ABOUT, door, house=True)
     made.include_router(campaigns.router)
     made.include_router(contacts.router)
     made.include_router(tasks.router)
     made.include_router(policy.router)
     made.include_router(keys.router)
-    install(made, render, refuse)
+    install(made, render, refuse, lambda _: Error)
     return made

@@ -1,15 +1,36 @@
 """Campaigns, and what happens to them."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Response
 
 from gonogo import reading, service
 from gonogo.call import Call, Outcome
-from gonogo.models import LEDGER_STATES, Document
+from gonogo.models import LEDGER_STATES
 from gonogo.reading import CampaignView
 from gonogo.service import Draft
 from gonogo_api import contract
+from gonogo_api.dialects.leadlex.answers import (
+    STARTED,
+    Campaigns,
+    Cancelled,
+    Events,
+    EventShown,
+    Messages,
+    MessageShown,
+    OneCampaign,
+    Preflight,
+    Preview,
+    Removed,
+    RemovedCampaign,
+    Started,
+    Stats,
+    campaign,
+    data,
+    finding_shape,
+    launchability,
+    paged,
+)
 from gonogo_api.dialects.leadlex.shapes import (
     DIALECT,
     CampaignEdit,
@@ -17,26 +38,26 @@ from gonogo_api.dialects.leadlex.shapes import (
     NewCampaign,
     Schedule,
     Selected,
-    campaign,
     changes_of,
-    data,
-    finding_shape,
     known,
-    launchability,
-    paged,
     settings_of,
 )
 from gonogo_api.door import Approver, IfMatch, Reader, StrictRoute, Visit, Writer, unchanged
+from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem, Refused
-from gonogo_api.shapes import content_of, iso
+from gonogo_api.shapes import Data, content_of, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
 Id = Annotated[str, Path(description="Campaign UUID")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 OK = 200
+SHOWN = says(Data[OneCampaign])
+MADE = says(Data[OneCampaign], 201)
+#: A step that is refused: by what the campaign says, by its state, or because of who asks.
+STEP = SHOWN | refuses(400, 409)
 
 
-@router.post("/v1/campaigns", status_code=201)
+@router.post("/v1/campaigns", status_code=201, responses=MADE)
 def create_campaign(visit: Writer, body: NewCampaign) -> Response:
     draft = Draft(
         name=body.name,
@@ -49,10 +70,10 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
         list_id=known(body.list_id, "list") if body.list_id is not None else None,
     )
     view = visit.write(lambda call: reading.campaign(call, service.create(call, draft).case.id))
-    return data({"campaign": campaign(view, visit.door.gate.clock.now())}, 201)
+    return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())), 201)
 
 
-@router.get("/v1/campaigns")
+@router.get("/v1/campaigns", responses=says(Data[Campaigns]))
 def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", limit: Limit = 50) -> Response:
     states = contract.states(DIALECT, status) if status is not None else None
     if states == ():
@@ -61,17 +82,17 @@ def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", l
     now = visit.door.gate.clock.now()
     last = found[-1].case.id if len(found) == limit else None
     return paged(
-        {"campaigns": [campaign(view, now) for view in found]}, last, "/v1/campaigns", status=status, limit=limit
+        Campaigns(campaigns=[campaign(view, now) for view in found]), last, "/v1/campaigns", status=status, limit=limit
     )
 
 
-@router.get("/v1/campaigns/{campaign_id}")
+@router.get("/v1/campaigns/{campaign_id}", responses=SHOWN)
 def get_campaign(visit: Reader, campaign_id: Id) -> Response:
     view = visit.read(lambda call: reading.campaign(call, known(campaign_id)))
-    return data({"campaign": campaign(view, visit.door.gate.clock.now())})
+    return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())))
 
 
-@router.patch("/v1/campaigns/{campaign_id}")
+@router.patch("/v1/campaigns/{campaign_id}", responses=STEP)
 def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit, if_match: IfMatch = None) -> Response:
     def edit(call: Call) -> Outcome:
         view = _held(call, campaign_id, if_match)  # what is not given stays as it is, whoever edits beside us
@@ -80,14 +101,14 @@ def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit, if_match: 
     return _campaign(visit, visit.step("revise", edit))
 
 
-@router.delete("/v1/campaigns/{campaign_id}")
+@router.delete("/v1/campaigns/{campaign_id}", responses=says(Data[Removed]) | refuses(409))
 def remove_campaign(visit: Writer, campaign_id: Id, if_match: IfMatch = None) -> Response:
     """Remove a campaign that was never submitted; its id is never given to another."""
     outcome = visit.step("remove", lambda call: service.remove(call, _held(call, campaign_id, if_match).case.id))
-    return data({"campaign": {"id": outcome.case.id, "removed": True}})
+    return data(Removed(campaign=RemovedCampaign(id=outcome.case.id, removed=True)))
 
 
-@router.post("/v1/campaigns/{campaign_id}/clone", status_code=201)
+@router.post("/v1/campaigns/{campaign_id}/clone", status_code=201, responses=MADE)
 def clone_campaign(visit: Writer, campaign_id: Id, body: Clone | None = None) -> Response:
     """Make a new draft that says the same, to the same people only if asked to."""
     said = body or Clone()
@@ -95,26 +116,26 @@ def clone_campaign(visit: Writer, campaign_id: Id, body: Clone | None = None) ->
     return _campaign(visit, outcome, status=201)
 
 
-@router.get("/v1/campaigns/{campaign_id}/launchability")
+@router.get("/v1/campaigns/{campaign_id}/launchability", responses=says(Data[Preflight]))
 def campaign_launchability(visit: Reader, campaign_id: Id) -> Response:
     """Would a start be refused now, and whom would it ask? Changes nothing."""
     return data(launchability(visit.read(lambda call: reading.launchability(call, known(campaign_id)))))
 
 
-@router.get("/v1/campaigns/{campaign_id}/preview")
+@router.get("/v1/campaigns/{campaign_id}/preview", responses=says(Data[Preview]))
 def campaign_preview(visit: Reader, campaign_id: Id, contact: str, step: int = 0) -> Response:
     """A message as it would be sent to one contact."""
     made = visit.read(lambda call: reading.preview(call, known(campaign_id), contact, step))
-    return data({"subject": made.subject, "body": made.body, "html": made.html, "step": step})
+    return data(Preview(subject=made.subject, body=made.body, html=made.html, step=step))
 
 
-@router.get("/v1/campaigns/{campaign_id}/events")
+@router.get("/v1/campaigns/{campaign_id}/events", responses=says(Data[Events]))
 def campaign_events(visit: Reader, campaign_id: Id) -> Response:
     found = visit.read(lambda call: reading.events(call, known(campaign_id)))
-    return data({"events": [{**event, "at": iso(event["at"])} for event in found]})
+    return data(Events(events=[cast(EventShown, {**event, "at": iso(event["at"])}) for event in found]))
 
 
-@router.get("/v1/campaigns/{campaign_id}/messages")
+@router.get("/v1/campaigns/{campaign_id}/messages", responses=says(Data[Messages]))
 def campaign_messages(
     visit: Reader, campaign_id: Id, state: str | None = None, cursor: str = "", limit: Limit = 50
 ) -> Response:
@@ -124,40 +145,47 @@ def campaign_messages(
     after = _message_cursor(cursor)
     found = visit.read(lambda call: reading.messages(call, known(campaign_id), states=states, after=after, limit=limit))
     times = ("claimed_at", "settled_at")
-    rows = [{**row, **{name: iso(row[name]) for name in times}} for row in found]
+    rows = [cast(MessageShown, {**row, **{name: iso(row[name]) for name in times}}) for row in found]
     last = rows[-1]["id"] if len(rows) == limit else None
-    return paged({"messages": rows}, last, f"/v1/campaigns/{campaign_id}/messages", state=state, limit=limit)
+    return paged(Messages(messages=rows), last, f"/v1/campaigns/{campaign_id}/messages", state=state, limit=limit)
 
 
-@router.get("/v1/campaigns/{campaign_id}/stats")
+@router.get("/v1/campaigns/{campaign_id}/stats", responses=says(Data[Stats]))
 def campaign_stats(visit: Reader, campaign_id: Id) -> Response:
     case = visit.read(lambda call: reading.campaign(call, known(campaign_id))).case
-    counts = {name: getattr(case, name) or 0 for name in ("sent", "rejected", "failed", "unknown", "skipped")}
     total = (case.recipients or 0) * (case.steps or 1)
-    pending = max(0, total - sum(counts.values())) if case.run_open else 0
-    return data({"recipients": case.recipients or 0, **counts, "pending": pending})
+    shown = Stats(
+        recipients=case.recipients or 0,
+        sent=case.sent or 0,
+        rejected=case.rejected or 0,
+        failed=case.failed or 0,
+        unknown=case.unknown or 0,
+        skipped=case.skipped or 0,
+        pending=max(0, total - case.settled) if case.run_open else 0,
+    )
+    return data(shown)
 
 
 # What happens to them
 
 
-@router.post("/v1/campaigns/{campaign_id}/start")
+@router.post("/v1/campaigns/{campaign_id}/start", responses=says(Data[Started], examples=STARTED) | refuses(400))
 def start(visit: Writer, campaign_id: Id) -> Response:
     """Propose the launch: it starts at once, is scheduled, or waits for approval."""
     outcome = visit.write(lambda call: service.start(call, known(campaign_id), resumes=DIALECT in contract.RESUMES))
     if outcome.refused and contract.start_answer(DIALECT, outcome.blockers).status != OK:
         raise Refused(outcome, "start")
     case = outcome.case
-    answer: Document = {
-        "campaign_id": case.id,
-        "status": contract.status(DIALECT, case.state),
-        "task_id": case.task_id if case.task_open else None,
-    }
-    warnings = [finding_shape(found) for found in outcome.findings if found.severity == "warning"]
-    return data({**answer, "warnings": warnings})
+    started = Started(
+        campaign_id=case.id,
+        status=contract.status(DIALECT, case.state),
+        task_id=case.task_id if case.task_open else None,
+        warnings=[finding_shape(found) for found in outcome.findings if found.severity == "warning"],
+    )
+    return data(started)
 
 
-@router.post("/v1/campaigns/{campaign_id}/pause")
+@router.post("/v1/campaigns/{campaign_id}/pause", responses=STEP)
 def pause(visit: Writer, campaign_id: Id) -> Response:
     outcome = visit.write(lambda call: service.pause(call, known(campaign_id)))
     if outcome.refused and outcome.blockers[0].code != "already_paused":
@@ -165,28 +193,29 @@ def pause(visit: Writer, campaign_id: Id) -> Response:
     return _campaign(visit, outcome)
 
 
-@router.post("/v1/campaigns/{campaign_id}/resume")
+@router.post("/v1/campaigns/{campaign_id}/resume", responses=STEP)
 def resume(visit: Writer, campaign_id: Id) -> Response:
     return _campaign(visit, visit.step("resume", lambda call: service.resume(call, known(campaign_id))))
 
 
-@router.post("/v1/campaigns/{campaign_id}/cancel")
+@router.post("/v1/campaigns/{campaign_id}/cancel", responses=says(Data[Cancelled]) | refuses(409))
 def cancel(visit: Writer, campaign_id: Id) -> Response:
     outcome = visit.step("cancel", lambda call: service.cancel(call, known(campaign_id)))
-    return _campaign(visit, outcome, in_flight=outcome.in_flight)
+    view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
+    return data(Cancelled(campaign=campaign(view, visit.door.gate.clock.now()), in_flight=outcome.in_flight))
 
 
-@router.post("/v1/campaigns/{campaign_id}/revoke")
+@router.post("/v1/campaigns/{campaign_id}/revoke", responses=STEP)
 def revoke(visit: Approver, campaign_id: Id) -> Response:
     return _campaign(visit, visit.step("revoke", lambda call: service.revoke(call, known(campaign_id))))
 
 
-@router.post("/v1/campaigns/{campaign_id}/unschedule")
+@router.post("/v1/campaigns/{campaign_id}/unschedule", responses=STEP)
 def unschedule(visit: Writer, campaign_id: Id) -> Response:
     return _campaign(visit, visit.step("unschedule", lambda call: service.unschedule(call, known(campaign_id))))
 
 
-@router.post("/v1/campaigns/{campaign_id}/schedule")
+@router.post("/v1/campaigns/{campaign_id}/schedule", responses=STEP)
 def schedule(visit: Writer, campaign_id: Id, body: Schedule) -> Response:
     """Give the campaign a start time and propose its launch; both or neither."""
 
@@ -197,13 +226,13 @@ def schedule(visit: Writer, campaign_id: Id, body: Schedule) -> Response:
     return _campaign(visit, visit.both("start", propose))
 
 
-@router.post("/v1/campaigns/{campaign_id}/reopen")
+@router.post("/v1/campaigns/{campaign_id}/reopen", responses=STEP)
 def reopen(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
     wanted = (body or Selected()).recipients
     return _campaign(visit, visit.step("reopen", lambda call: service.reopen(call, known(campaign_id), wanted)))
 
 
-@router.post("/v1/campaigns/{campaign_id}/rerun")
+@router.post("/v1/campaigns/{campaign_id}/rerun", responses=STEP)
 def rerun(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
     """Reopen and start; both or neither."""
     wanted = (body or Selected()).recipients
@@ -215,13 +244,13 @@ def _held(call: Call, campaign_id: str, if_match: str | None) -> CampaignView:
     """The campaign, which stays as it is until the transaction ends. Raises Problem where it was seen otherwise."""
     service.hold(call, known(campaign_id))
     view = reading.campaign(call, known(campaign_id))
-    unchanged(if_match, data({"campaign": campaign(view, call.now)}))
+    unchanged(if_match, data(OneCampaign(campaign=campaign(view, call.now))))
     return view
 
 
-def _campaign(visit: Visit, outcome: Outcome, *, status: int = 200, **more: object) -> Response:
+def _campaign(visit: Visit, outcome: Outcome, status: int = 200) -> Response:
     view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
-    return data({"campaign": campaign(view, visit.door.gate.clock.now()), **more}, status)
+    return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())), status)
 
 
 def _message_cursor(cursor: str) -> tuple[str, int, int] | None:

@@ -1,12 +1,15 @@
 """How LeadLex says no: `{"error": {"code", "message"}}`, and the blockers where a step was refused."""
 
+from typing import NotRequired
+
 from fastapi import Request, Response
 
 from gonogo.definition import Blocker
-from gonogo.models import Document
 from gonogo_api import contract
-from gonogo_api.dialects.leadlex.shapes import DIALECT, blocker_shape
-from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
+from gonogo_api.dialects.leadlex.answers import BlockerShown, blocker_shape
+from gonogo_api.dialects.leadlex.shapes import DIALECT
+from gonogo_api.problems import STATUS, Problem, Refused, json_response
+from gonogo_api.shapes import Shown
 
 CODES = {
     "malformed": "validation_error",
@@ -18,14 +21,11 @@ CODES = {
     "conflict": "conflict",
     "too_large": "validation_error",
     "media_type": "validation_error",
+    "stale": "precondition_failed",
+    "reused": "idempotency_key_reused",
     "limited": "rate_limited",
     "unavailable": "unavailable",
     "internal": "internal_error",
-}
-#: Answers about headers that only this dialect knows: (kind, header) -> status and code.
-OWN: dict[tuple[Kind, str], tuple[int, str]] = {
-    ("conflict", "If-Match"): (412, "precondition_failed"),
-    ("invalid", "Idempotency-Key"): (422, "idempotency_key_reused"),
 }
 #: Blockers that are about who asks, not about what is asked.
 ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
@@ -33,20 +33,37 @@ ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "
 DOCUMENTED = ("start", "approve", "dismiss", "retract", "withdraw", "request_changes")
 
 
+class MistakeShown(Shown):
+    path: str
+    message: str
+
+
+class ErrorShown(Shown):
+    code: str
+    message: str
+    mistakes: NotRequired[list[MistakeShown]]
+    blockers: NotRequired[list[BlockerShown]]
+
+
+class Error(Shown):
+    """How every error looks."""
+
+    error: ErrorShown
+
+
 def render(problem: Problem, _: Request) -> Response:
-    usual = 400 if problem.kind == "invalid" else STATUS[problem.kind], CODES[problem.kind]
-    status, code = OWN.get((problem.kind, problem.what), usual)
-    error: Document = {"code": code, "message": problem.message}
+    status = 400 if problem.kind == "invalid" else STATUS[problem.kind]
+    error = ErrorShown(code=CODES[problem.kind], message=problem.message)
     if problem.mistakes:
-        error["mistakes"] = [{"path": each.path, "message": each.message} for each in problem.mistakes]
-    return json_response({"error": error}, status)
+        error["mistakes"] = [MistakeShown(path=each.path, message=each.message) for each in problem.mistakes]
+    return json_response(Error(error=error), status)
 
 
 def refuse(refused: Refused, _: Request) -> Response:
     first = refused.blockers[0]
     status, code = _answer(refused.event, first)
-    error = {"code": code, "message": first.message, "blockers": [blocker_shape(each) for each in refused.blockers]}
-    return json_response({"error": error}, status)
+    blockers = [blocker_shape(each) for each in refused.blockers]
+    return json_response(Error(error=ErrorShown(code=code, message=first.message, blockers=blockers)), status)
 
 
 def _answer(event: str, first: Blocker) -> tuple[int, str]:

@@ -1,7 +1,7 @@
 """Keys: who else may come in. Nobody grants what they lack themselves."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
@@ -9,10 +9,12 @@ from pydantic import Field
 from gonogo import workspaces
 from gonogo.call import Call
 from gonogo_api import auth
-from gonogo_api.dialects.leadlex.shapes import DIALECT, data
+from gonogo_api.dialects.leadlex.answers import data
+from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.door import IDEMPOTENCY_KEY, StrictRoute, Visit, needs
+from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
-from gonogo_api.shapes import Email, Moment, Shape, iso
+from gonogo_api.shapes import Data, Email, Moment, Shape, Shown, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["keys"])
 Admin = Annotated[Visit, needs("admin")]
@@ -26,12 +28,39 @@ class NewKey(Shape):
     expires_at: Moment | None = None
 
 
-@router.get("/v1/keys")
+class KeyShown(Shown):
+    """What may be told of a key."""
+
+    id: str
+    dialect: str
+    scopes: list[str]
+    member_id: str | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    used_at: str | None
+
+
+class Keys(Shown):
+    keys: list[KeyShown]
+
+
+class MadeKey(Shown):
+    key: str
+    id: str
+
+
+class EndedKey(Shown):
+    id: str
+    revoked_at: str
+
+
+@router.get("/v1/keys", responses=says(Data[Keys]))
 def list_keys(visit: Admin) -> Response:
-    return data({"keys": visit.read(auth.told)})
+    return data(Keys(keys=cast(list[KeyShown], visit.read(auth.told))))
 
 
-@router.post("/v1/keys", status_code=201)
+@router.post("/v1/keys", status_code=201, responses=says(Data[MadeKey], 201))
 def create_key(visit: Admin, body: NewKey) -> Response:
     """Make a key, for a member if one is named: a new one joins. The key is shown this once."""
     _unnamed(visit)
@@ -52,7 +81,7 @@ def create_key(visit: Admin, body: NewKey) -> Response:
     return _made(visit.write(create))
 
 
-@router.post("/v1/keys/{key_id}/rotate", status_code=201)
+@router.post("/v1/keys/{key_id}/rotate", status_code=201, responses=says(Data[MadeKey], 201))
 def rotate_key(visit: Admin, key_id: KeyId) -> Response:
     """End a key and make one in its place. The new one is shown this once."""
     _unnamed(visit)
@@ -64,10 +93,10 @@ def rotate_key(visit: Admin, key_id: KeyId) -> Response:
     return _made(visit.write(rotate))
 
 
-@router.delete("/v1/keys/{key_id}")
+@router.delete("/v1/keys/{key_id}", responses=says(Data[EndedKey]))
 def revoke_key(visit: Admin, key_id: KeyId) -> Response:
     since = visit.write(lambda call: auth.revoke(call, key_id))
-    return data({"id": key_id, "revoked_at": iso(since)})
+    return data(EndedKey(id=key_id, revoked_at=iso(since)))
 
 
 def _unnamed(visit: Visit) -> None:
@@ -85,4 +114,4 @@ def _grantable(visit: Visit, scopes: Iterable[str]) -> None:
 
 def _made(issued: tuple[str, str]) -> Response:
     key, key_id = issued
-    return data({"key": key, "id": key_id}, 201)
+    return data(MadeKey(key=key, id=key_id), 201)

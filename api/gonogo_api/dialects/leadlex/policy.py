@@ -8,20 +8,21 @@ from gonogo import policy, reading, workspaces
 from gonogo.call import Call
 from gonogo.models import Document
 from gonogo.seal import digest
-from gonogo_api.dialects.leadlex.shapes import data
+from gonogo_api.dialects.leadlex.answers import PolicyShown, PolicyVersion, PolicyVersions, Valid, data
 from gonogo_api.door import IfMatch, PolicyWriter, Reader, StrictRoute, unchanged
-from gonogo_api.shapes import iso
+from gonogo_api.openapi import says
+from gonogo_api.shapes import Data, iso
 
 router = APIRouter(prefix="/v1/policy", route_class=StrictRoute, tags=["policy"])
 Written = Annotated[dict[str, Any], Body()]
 
 
-@router.get("")
+@router.get("", responses=says(Data[PolicyShown]))
 def get_policy(visit: Reader) -> Response:
     return _shown(*visit.read(workspaces.current_policy))
 
 
-@router.put("")
+@router.put("", responses=says(Data[PolicyShown]))
 def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None) -> Response:
     def write(call: Call) -> int:
         unchanged(if_match, _shown(*workspaces.hold_policy(call)))
@@ -30,23 +31,23 @@ def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None)
     return _shown(visit.write(write), document)
 
 
-@router.get("/versions")
+@router.get("/versions", responses=says(Data[PolicyVersions]))
 def policy_versions(visit: Reader) -> Response:
     """Every policy that was put into force, the newest first."""
     found = visit.read(reading.policy_versions)
     shown = [
-        {"version": row["number"], "digest": row["digest"], "policy": row["document"], "at": iso(row["at"])}
+        PolicyVersion(version=row["number"], digest=row["digest"], policy=row["document"], at=iso(row["at"]))
         for row in found
     ]
-    return data({"versions": shown})
+    return data(PolicyVersions(versions=shown))
 
 
-@router.post("/validate")
+@router.post("/validate", responses=says(Data[Valid]))
 def validate_policy(_: Reader, document: Written) -> Response:
     """Could this be put into force? If not, every mistake is told. Changes nothing."""
     policy.parse(document)
-    return data({"valid": True})
+    return data(Valid(valid=True))
 
 
 def _shown(number: int, document: Document) -> Response:
-    return data({"version": number, "digest": digest(document), "policy": document})
+    return data(PolicyShown(version=number, digest=digest(document), policy=document))

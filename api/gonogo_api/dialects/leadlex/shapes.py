@@ -1,22 +1,14 @@
-"""What LeadLex takes and what it shows."""
+"""What LeadLex takes."""
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-from fastapi import Response
 from pydantic import Field
-from whenever import Instant
 
-from gonogo import reading
 from gonogo.content import Content
-from gonogo.definition import Blocker
 from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
-from gonogo.reading import CampaignView, Launchability, ListView, TaskView
-from gonogo.store.cases import Case
-from gonogo_api import contract
-from gonogo_api.problems import json_response
+from gonogo.reading import CampaignView
 from gonogo_api.shapes import (
     Channel,
     Contacts,
@@ -27,7 +19,6 @@ from gonogo_api.shapes import (
     StepShape,
     TemplateShape,
     content_of,
-    iso,
 )
 
 DIALECT = "leadlex"
@@ -104,93 +95,6 @@ class NewContacts(Shape):
     contacts: Contacts
 
 
-#: Status on the wire -> the task's own.
-TASK_STATUS: dict[str, tuple[str, ...]] = {
-    "pending": ("reviewing", "pending"),
-    "approved": ("approved",),
-    "completed": ("approved",),
-    "failed": ("approved",),
-    "dismissed": ("dismissed", "changes_requested", "expired", "void"),
-}
-
-
-def data(body: Document, status: int = 200) -> Response:
-    return json_response({"data": body}, status)
-
-
-def paged(body: Document, cursor: str | None, path: str, **query: object) -> Response:
-    """A page; where there is more, with a link to the next one of the same question."""
-    response = data(body)
-    if cursor is not None:
-        asked = urlencode({name: value for name, value in {**query, "cursor": cursor}.items() if value is not None})
-        response.headers["Link"] = f'<{path}?{asked}>; rel="next"'
-    return response
-
-
-def campaign(view: CampaignView, now: Instant) -> Document:
-    case = view.case
-    steps: list[Document] = view.content["steps"] if view.content else []
-    templates = [{key: step[key] for key in ("subject", "body", "html")} for step in steps]
-    later = zip(steps[1:], templates[1:], strict=True)
-    return {
-        "id": case.id,
-        "name": case.name,
-        "channel": case.channel,
-        "status": contract.status(DIALECT, reading.status_of(case, now)),
-        "template": templates[0] if templates else None,
-        "steps": [{"delay_days": step["delay_days"], "template": template} for step, template in later],
-        "sender": view.sender,
-        "start_at": iso(case.start_at),
-        **{name: view.settings.get(name) for name in SETTINGS},
-        "marketing": view.settings.get("marketing", False),
-        "metadata": case.extra.get("metadata", {}),
-        "list_id": case.list_id,
-        "recipients": case.recipients if case.run_open else case.contacts,
-        "run": case.run,
-        "revision": case.revision,
-        "task_id": case.task_id if case.task_open else None,
-        "paused_reason": case.paused_reason,
-        "launch_error": case.launch_error,
-        "rate_limited_until": iso(case.rate_limited_until),
-        "created_at": iso(case.created_at),
-        "updated_at": iso(case.updated_at),
-    }
-
-
-def task(view: TaskView, now: Instant) -> Document:
-    case, own = view.case, reading.task_status(view.case, now)
-    shown = next(wire for wire, statuses in TASK_STATUS.items() if own in statuses)
-    ended = case.closed_as if case.task_run_id == case.run_id else None
-    if own == "approved" and ended in ("completed", "failed"):
-        shown = ended
-    return {
-        "id": case.task_id,
-        "type": "campaign_start",
-        "status": shown,
-        "outcome": own,
-        "description": f"Launch “{case.name}” to {case.recipients} recipients",
-        "created_at": iso(case.asked_at),
-        "decided_at": iso(case.decided_at),
-        "expires_at": iso(case.expires_at),
-        "metadata": {"campaign_id": case.id},
-        "recipients": case.recipients,
-        "seal": case.seal,
-        "rule": case.task_rule,
-        "warnings": case.warnings or [],
-        "approvals": approvals(case),
-    }
-
-
-def approvals(case: Case) -> Document:
-    stages = (case.requirement or {}).get("stages", [])
-    return {"have": case.have or 0, "need": sum(stage["quorum"] for stage in stages)}
-
-
-def finding_shape(found: Any) -> Document:
-    shape: Document = {"code": found.code, "severity": found.severity, "message": found.message}
-    return {**shape, "count": found.count, "samples": list(found.samples), "fix": found.fix}
-
-
 def settings_of(body: CampaignEdit, old: Document) -> Document:
     said = body.model_dump(include=set(SETTINGS), exclude_unset=True)
     return {name: value for name, value in {**old, **said}.items() if value is not None}
@@ -220,33 +124,19 @@ def list_of(body: CampaignEdit) -> str:
     return known(body.list_id, "list")
 
 
-def contact_list(view: ListView) -> Document:
-    return {"id": view.id, "name": view.name, "contacts": view.contacts, "created_at": iso(view.created_at)}
-
-
-def launchability(found: Launchability) -> Document:
-    shown = [finding_shape(finding) for finding in found.findings]
-    asked = found.ruling.requirement if found.ruling else None
-    return {
-        "launchable": not found.blockers,
-        "blockers": [blocker_shape(blocker) for blocker in found.blockers],
-        "warnings": [finding for finding in shown if finding["severity"] == "warning"],
-        "findings": shown,
-        "rule": found.ruling.rule if found.ruling else None,
-        "requirement": asked.to_document() if asked else None,
-    }
-
-
-def blocker_shape(blocker: Blocker) -> Document:
-    return {"code": blocker.code, "message": blocker.message, **blocker.figures}
-
-
 def _edited_content(body: CampaignEdit, view: CampaignView) -> Content | None:
-    old = campaign(view, Instant.MIN)
-    first = body.template if "template" in body.model_fields_set else old["template"]
-    steps = body.steps if "steps" in body.model_fields_set else old["steps"]
-    first = TemplateShape.model_validate(first) if isinstance(first, dict) else first
-    return content_of(first, [StepShape.model_validate(s) if isinstance(s, dict) else s for s in steps or []])
+    said: list[Document] = view.content["steps"] if view.content else []
+    first = body.template if "template" in body.model_fields_set else _old_template(said)
+    later = [StepShape(delay_days=step["delay_days"], template=_template(step)) for step in said[1:]]
+    return content_of(first, (body.steps or []) if "steps" in body.model_fields_set else later)
+
+
+def _old_template(said: list[Document]) -> TemplateShape | None:
+    return _template(said[0]) if said else None
+
+
+def _template(step: Document) -> TemplateShape:
+    return TemplateShape(subject=step["subject"], body=step["body"], html=step["html"])
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -8,30 +8,33 @@ from whenever import Instant
 from gonogo import reading, service
 from gonogo.ballots import Ballot
 from gonogo.call import Outcome
-from gonogo.models import Document
 from gonogo.reading import TaskView
 from gonogo_api import contract
-from gonogo_api.dialects.leadlex.shapes import (
-    DIALECT,
+from gonogo_api.dialects.leadlex.answers import (
     TASK_STATUS,
-    Approval,
-    Comment,
+    Approved,
+    Dismissed,
+    OneTask,
+    OneWholeTask,
+    Tasks,
     approvals,
     data,
-    known,
     paged,
     task,
+    whole_task,
 )
+from gonogo_api.dialects.leadlex.shapes import DIALECT, Approval, Comment, known
 from gonogo_api.door import Approver, StrictRoute, Visit, Writer
+from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem
-from gonogo_api.shapes import iso
+from gonogo_api.shapes import Data, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["tasks"])
 TaskId = Annotated[str, Path(description="Task UUID")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
-@router.get("/v1/lexi/tasks")
+@router.get("/v1/lexi/tasks", responses=says(Data[Tasks]))
 def list_tasks(
     visit: Approver,
     status: str = "pending",
@@ -55,7 +58,7 @@ def list_tasks(
     last = found[-1].case if len(found) == limit else None
     mark = f"{iso(last.asked_at)}~{last.task_id}" if last else None
     return paged(
-        {"tasks": [each for each in shown if each["status"] == status]},
+        Tasks(tasks=[each for each in shown if each["status"] == status]),
         mark,
         "/v1/lexi/tasks",
         status=status,
@@ -64,56 +67,53 @@ def list_tasks(
     )
 
 
-@router.get("/v1/lexi/tasks/{task_id}")
+@router.get("/v1/lexi/tasks/{task_id}", responses=says(Data[OneWholeTask]))
 def get_task(visit: Approver, task_id: TaskId) -> Response:
     view = visit.read(lambda call: reading.task(call, known(task_id, "task")))
-    votes = [{**vote, "at": iso(vote["at"])} for vote in view.votes]
-    now = visit.door.gate.clock.now()
-    whole = {"findings": view.findings, "votes": votes, "requirement": view.case.requirement}
-    whole["may_decide"] = list(view.deciders)
-    return data({"task": {**task(view, now), **whole}})
+    return data(OneWholeTask(task=whole_task(view, visit.door.gate.clock.now())))
 
 
-@router.post("/v1/lexi/tasks/{task_id}/approve")
+@router.post("/v1/lexi/tasks/{task_id}/approve", responses=says(Data[Approved]) | refuses(400, 409))
 def approve(visit: Approver, task_id: TaskId, body: Approval | None = None) -> Response:
     said = body or Approval()
     acknowledge = None if said.acknowledge is None else tuple(said.acknowledge)
     ballot = Ballot("approve", said.seal, acknowledge, said.comment)
     case = visit.step("approve", lambda call: service.approve(call, known(task_id, "task"), ballot)).case
-    answer: Document = {"task_id": case.task_id, "status": "approved", "execution_started": case.dispatch > 0}
     if case.task_open:
-        answer |= {"status": "pending", "execution_started": False, "approvals": approvals(case)}
-    elif contract.status(DIALECT, case.state) == "scheduled":
-        answer["execution_started"] = False
-    return data(answer)
+        waits = Approved(
+            task_id=known(task_id, "task"), status="pending", execution_started=False, approvals=approvals(case)
+        )
+        return data(waits)
+    started = case.dispatch > 0 and contract.status(DIALECT, case.state) != "scheduled"
+    return data(Approved(task_id=known(task_id, "task"), status="approved", execution_started=started))
 
 
-@router.post("/v1/lexi/tasks/{task_id}/dismiss")
+@router.post("/v1/lexi/tasks/{task_id}/dismiss", responses=says(Data[Dismissed]) | refuses(400))
 def dismiss(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
     reason = body.reason if body else None
     case = visit.step("dismiss", lambda call: service.dismiss(call, known(task_id, "task"), reason)).case
-    return data({"task_id": case.task_id, "status": "pending" if case.task_open else "dismissed"})
+    return data(Dismissed(task_id=task_id.lower(), status="pending" if case.task_open else "dismissed"))
 
 
-@router.post("/v1/lexi/tasks/{task_id}/request-changes")
+@router.post("/v1/lexi/tasks/{task_id}/request-changes", responses=says(Data[OneTask]) | refuses(400))
 def request_changes(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
     reason = body.reason if body else None
     event = "request_changes"
     return _task(visit, visit.step(event, lambda call: service.request_changes(call, known(task_id, "task"), reason)))
 
 
-@router.post("/v1/lexi/tasks/{task_id}/retract")
+@router.post("/v1/lexi/tasks/{task_id}/retract", responses=says(Data[OneTask]) | refuses(400))
 def retract(visit: Approver, task_id: TaskId) -> Response:
     return _task(visit, visit.step("retract", lambda call: service.retract(call, known(task_id, "task"))))
 
 
-@router.post("/v1/lexi/tasks/{task_id}/withdraw")
+@router.post("/v1/lexi/tasks/{task_id}/withdraw", responses=says(Data[OneTask]) | refuses(400))
 def withdraw(visit: Writer, task_id: TaskId) -> Response:
     return _task(visit, visit.step("withdraw", lambda call: service.withdraw(call, known(task_id, "task"))))
 
 
 def _task(visit: Visit, outcome: Outcome) -> Response:
-    return data({"task": task(TaskView(outcome.case, [], []), visit.door.gate.clock.now())})
+    return data(OneTask(task=task(TaskView(outcome.case, [], []), visit.door.gate.clock.now())))
 
 
 def _task_cursor(cursor: str) -> tuple[Instant, str] | None:

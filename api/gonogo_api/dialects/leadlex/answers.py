@@ -1,0 +1,461 @@
+"""What LeadLex shows."""
+
+from typing import Annotated, Any, Literal, NotRequired, cast
+from urllib.parse import urlencode
+
+from fastapi import Response
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+from whenever import Instant
+
+from gonogo import reading
+from gonogo.definition import Blocker
+from gonogo.models import LEDGER_STATES, TASK_STATES, Document
+from gonogo.reading import CampaignView, Launchability, ListView, TaskView
+from gonogo.review import Finding
+from gonogo.store.cases import Case
+from gonogo_api import contract
+from gonogo_api.dialects.leadlex.shapes import DIALECT
+from gonogo_api.problems import json_response
+from gonogo_api.shapes import Data, Rejected, Shown, iso, one_of
+
+#: Status on the wire -> the task's own.
+TASK_STATUS: dict[str, tuple[str, ...]] = {
+    "pending": ("reviewing", "pending"),
+    "approved": ("approved",),
+    "completed": ("approved",),
+    "failed": ("approved",),
+    "dismissed": ("dismissed", "changes_requested", "expired", "void"),
+}
+
+
+TaskWord = Annotated[str, one_of(TASK_STATUS)]
+CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
+
+
+class TemplateShown(Shown):
+    subject: str
+    body: str
+    html: str | None
+
+
+class StepShown(Shown):
+    delay_days: int
+    template: TemplateShown
+
+
+class SenderShown(Shown):
+    email: str
+    name: str
+
+
+class WindowShown(Shown):
+    start: str
+    end: str
+
+
+class CampaignShown(Shown):
+    """A campaign: what it says, to whom, when, and how far it is."""
+
+    id: str
+    name: str
+    channel: str
+    status: CampaignWord
+    template: TemplateShown | None
+    steps: list[StepShown]
+    sender: SenderShown | None
+    start_at: str | None
+    timezone: str | None
+    send_window: WindowShown | None
+    send_days: list[str] | None
+    daily_limit: int | None
+    min_interval_seconds: int | None
+    marketing: bool
+    postal_address: str | None
+    metadata: dict[str, Any]
+    list_id: str
+    recipients: int
+    run: int
+    revision: int
+    task_id: str | None
+    paused_reason: str | None
+    launch_error: str | None
+    rate_limited_until: str | None
+    created_at: str
+    updated_at: str
+
+
+class OneCampaign(Shown):
+    campaign: CampaignShown
+
+
+class Cancelled(OneCampaign):
+    in_flight: int
+
+
+class Campaigns(Shown):
+    campaigns: list[CampaignShown]
+
+
+class RemovedCampaign(Shown):
+    id: str
+    removed: Literal[True]
+
+
+class Removed(Shown):
+    campaign: RemovedCampaign
+
+
+class FindingShown(Shown):
+    """One thing that Lexi found."""
+
+    code: str
+    severity: Literal["blocker", "warning", "note"]
+    message: str
+    count: int
+    samples: list[str]
+    fix: str
+
+
+@with_config(ConfigDict(extra="allow"))
+class BlockerShown(TypedDict):
+    """A reason why a step is refused, with the figures behind it."""
+
+    code: str
+    message: str
+
+
+class StageShown(Shown):
+    group: str
+    quorum: int
+
+
+class RequirementShown(Shown):
+    """What people must do before a launch may go out."""
+
+    stages: list[StageShown]
+    separation: str
+    acknowledge: str
+    dismissals: int
+    expires_after: str
+
+
+class Preflight(Shown):
+    launchable: bool
+    blockers: list[BlockerShown]
+    warnings: list[FindingShown]
+    findings: list[FindingShown]
+    rule: str | None
+    requirement: RequirementShown | None
+
+
+class Preview(Shown):
+    subject: str
+    body: str
+    html: str | None
+    step: int
+
+
+class EventShown(Shown):
+    """A recorded step of a campaign, in the chain of its digests."""
+
+    seq: int
+    event: str
+    source: str
+    target: str
+    run: int
+    actor: str
+    person: str
+    figures: dict[str, Any]
+    at: str
+    digest: str
+
+
+class Events(Shown):
+    events: list[EventShown]
+
+
+class MessageShown(Shown):
+    """A row of the ledger: one message that was claimed, and what became of it."""
+
+    id: str
+    recipient: str | None
+    step: int
+    state: Annotated[str, one_of(LEDGER_STATES)]
+    message_id: str
+    claimed_at: str
+    settled_at: str | None
+    error: str | None
+
+
+class Messages(Shown):
+    messages: list[MessageShown]
+
+
+class Stats(Shown):
+    recipients: int
+    sent: int
+    rejected: int
+    failed: int
+    unknown: int
+    skipped: int
+    pending: int
+
+
+class Started(Shown):
+    campaign_id: str
+    status: CampaignWord
+    task_id: str | None
+    warnings: list[FindingShown]
+
+
+class Approvals(Shown):
+    have: int
+    need: int
+
+
+class About(Shown):
+    campaign_id: str
+
+
+class TaskShown(Shown):
+    """A question that reviewers answer."""
+
+    id: str
+    type: Literal["campaign_start"]
+    status: TaskWord
+    outcome: Annotated[str, one_of(TASK_STATES)]
+    description: str
+    created_at: str
+    decided_at: str | None
+    expires_at: str | None
+    metadata: About
+    recipients: int | None
+    seal: str | None
+    rule: str | None
+    warnings: list[str]
+    approvals: Approvals
+
+
+class VoteShown(Shown):
+    person: str
+    choice: Literal["approve", "retract", "dismiss", "request_changes"]
+    at: str
+    comment: str | None
+
+
+class Decider(Shown):
+    id: str
+    name: NotRequired[str]
+    email: NotRequired[str]
+
+
+class WholeTask(TaskShown):
+    """The same with all that a reviewer looks at."""
+
+    findings: list[FindingShown]
+    votes: list[VoteShown]
+    requirement: RequirementShown | None
+    may_decide: list[Decider]
+
+
+class OneTask(Shown):
+    task: TaskShown
+
+
+class OneWholeTask(Shown):
+    task: WholeTask
+
+
+class Tasks(Shown):
+    tasks: list[TaskShown]
+
+
+class Approved(Shown):
+    task_id: str
+    status: Literal["approved", "pending"]
+    execution_started: bool
+    approvals: NotRequired[Approvals]
+
+
+class Dismissed(Shown):
+    task_id: str
+    status: Literal["dismissed", "pending"]
+
+
+class AddedShown(Shown):
+    """What became of rows; a hundred of those that were not taken are named, and all are counted."""
+
+    added: int
+    updated: int
+    rejected_count: int
+    rejected: list[Rejected]
+
+
+class ListShown(Shown):
+    id: str
+    name: str
+    contacts: int
+    created_at: str
+
+
+class OneList(Shown):
+    list: ListShown
+
+
+class Lists(Shown):
+    lists: list[ListShown]
+
+
+class PolicyShown(Shown):
+    version: int
+    digest: str
+    policy: dict[str, Any]
+
+
+class PolicyVersion(PolicyShown):
+    at: str
+
+
+class PolicyVersions(Shown):
+    versions: list[PolicyVersion]
+
+
+class Valid(Shown):
+    valid: Literal[True]
+
+
+#: The answers to a start as seed 000 has them, and what is added.
+STARTED: dict[str, object] = {
+    "Approval Required": {
+        "data": {
+            "campaign_id": "campaign-uuid",
+            "status": "pending_approval",
+            "task_id": "lexi-task-uuid",
+            "warnings": [],
+        }
+    },
+    "Auto-Started": {"data": {"campaign_id": "campaign-uuid", "status": "active", "task_id": None, "warnings": []}},
+}
+
+
+def data(body: Any, status: int = 200) -> Response:
+    return json_response(Data[Any](data=body), status)
+
+
+def paged(body: Any, cursor: str | None, path: str, **query: object) -> Response:
+    """A page; where there is more, with a link to the next one of the same question."""
+    response = data(body)
+    if cursor is not None:
+        asked = urlencode({name: value for name, value in {**query, "cursor": cursor}.items() if value is not None})
+        response.headers["Link"] = f'<{path}?{asked}>; rel="next"'
+    return response
+
+
+def campaign(view: CampaignView, now: Instant) -> CampaignShown:
+    case, settings = view.case, view.settings
+    said: list[Document] = view.content["steps"] if view.content else []
+    templates = [TemplateShown(subject=step["subject"], body=step["body"], html=step["html"]) for step in said]
+    later = zip(said[1:], templates[1:], strict=True)
+    return CampaignShown(
+        id=case.id,
+        name=case.name,
+        channel=case.channel,
+        status=contract.status(DIALECT, reading.status_of(case, now)),
+        template=templates[0] if templates else None,
+        steps=[StepShown(delay_days=step["delay_days"], template=template) for step, template in later],
+        sender=cast("SenderShown | None", view.sender),
+        start_at=iso(case.start_at),
+        timezone=settings.get("timezone"),
+        send_window=settings.get("send_window"),
+        send_days=settings.get("send_days"),
+        daily_limit=settings.get("daily_limit"),
+        min_interval_seconds=settings.get("min_interval_seconds"),
+        marketing=settings.get("marketing", False),
+        postal_address=settings.get("postal_address"),
+        metadata=case.extra.get("metadata", {}),
+        list_id=case.list_id,
+        recipients=case.recipients if case.run_open and case.recipients is not None else case.contacts,
+        run=case.run,
+        revision=case.revision,
+        task_id=case.task_id if case.task_open else None,
+        paused_reason=case.paused_reason,
+        launch_error=case.launch_error,
+        rate_limited_until=iso(case.rate_limited_until),
+        created_at=iso(case.created_at),
+        updated_at=iso(case.updated_at),
+    )
+
+
+def task(view: TaskView, now: Instant) -> TaskShown:
+    case, own = view.case, reading.task_status(view.case, now)
+    if case.task_id is None or case.asked_at is None:
+        raise TypeError("a task is shown by its case, which has one")
+    shown = next(wire for wire, statuses in TASK_STATUS.items() if own in statuses)
+    ended = case.closed_as if case.task_run_id == case.run_id else None
+    if own == "approved" and ended in ("completed", "failed"):
+        shown = ended
+    return TaskShown(
+        id=case.task_id,
+        type="campaign_start",
+        status=shown,
+        outcome=own,
+        description=f"Launch “{case.name}” to {case.recipients} recipients",
+        created_at=iso(case.asked_at),
+        decided_at=iso(case.decided_at),
+        expires_at=iso(case.expires_at),
+        metadata=About(campaign_id=case.id),
+        recipients=case.recipients,
+        seal=case.seal,
+        rule=case.task_rule,
+        warnings=case.warnings or [],
+        approvals=approvals(case),
+    )
+
+
+def whole_task(view: TaskView, now: Instant) -> WholeTask:
+    votes = [cast(VoteShown, {**vote, "at": iso(vote["at"])}) for vote in view.votes]
+    return WholeTask(
+        **task(view, now),
+        findings=cast(list[FindingShown], view.findings),
+        votes=votes,
+        requirement=cast("RequirementShown | None", view.case.requirement),
+        may_decide=cast(list[Decider], list(view.deciders)),
+    )
+
+
+def approvals(case: Case) -> Approvals:
+    stages = (case.requirement or {}).get("stages", [])
+    return Approvals(have=case.have or 0, need=sum(stage["quorum"] for stage in stages))
+
+
+def finding_shape(found: Finding) -> FindingShown:
+    return FindingShown(
+        code=found.code,
+        severity=found.severity,
+        message=found.message,
+        count=found.count,
+        samples=list(found.samples),
+        fix=found.fix,
+    )
+
+
+def blocker_shape(blocker: Blocker) -> BlockerShown:
+    return cast(BlockerShown, {"code": blocker.code, "message": blocker.message, **blocker.figures})
+
+
+def contact_list(view: ListView) -> ListShown:
+    return ListShown(id=view.id, name=view.name, contacts=view.contacts, created_at=iso(view.created_at))
+
+
+def launchability(found: Launchability) -> Preflight:
+    shown = [finding_shape(finding) for finding in found.findings]
+    asked = found.ruling.requirement if found.ruling else None
+    return Preflight(
+        launchable=not found.blockers,
+        blockers=[blocker_shape(blocker) for blocker in found.blockers],
+        warnings=[finding for finding in shown if finding["severity"] == "warning"],
+        findings=shown,
+        rule=found.ruling.rule if found.ruling else None,
+        requirement=cast(RequirementShown, asked.to_document()) if asked else None,
+    )
