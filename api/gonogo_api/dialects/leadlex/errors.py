@@ -27,6 +27,7 @@ CODES = {
     "unavailable": "unavailable",
     "internal": "internal_error",
 }
+MISSING_WRITE = "Missing write permission"  # as seed 000 has it
 #: Blockers that are about who asks, not about what is asked.
 ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
 #: Events whose refusals this dialect documents as 400 (seed 000); every other is a conflict with what is.
@@ -53,7 +54,8 @@ class Error(Shown):
 
 def render(problem: Problem, _: Request) -> Response:
     status = 400 if problem.kind == "invalid" else STATUS[problem.kind]
-    error = ErrorShown(code=CODES[problem.kind], message=problem.message)
+    message = MISSING_WRITE if problem.what == "campaigns:write" else problem.message
+    error = ErrorShown(code=CODES[problem.kind], message=message)
     if problem.mistakes:
         error["mistakes"] = [MistakeShown(path=each.path, message=each.message) for each in problem.mistakes]
     return json_response(Error(error=error), status)
