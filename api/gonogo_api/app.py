@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from gonogo import database
 from gonogo.execution.channels import ChannelUnavailable
@@ -58,9 +59,14 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         alive = door.executor_alive()
         return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
 
+    def wrong_method(_: Request, error: Exception) -> JSONResponse:
+        body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
+        return JSONResponse(body, 405, dict(getattr(error, "headers", None) or {}))
+
     routes = [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
-        Mount("/", Front(apps, settings.hosts, door.meet)),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
+    app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of
+    return app

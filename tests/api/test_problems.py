@@ -95,7 +95,7 @@ def test_a_body_without_end_is_refused(server: Server, dialect: str) -> None:
 @every_dialect
 def test_unknown_paths_and_methods_are_refused_in_the_dialects_own_words(server: Server, dialect: str) -> None:
     client = server.workspace(dialect).client()
-    for path in (f"/{dialect}", f"/{dialect}/", f"/{dialect}/v9/nowhere", f"/{dialect}/%2e%2e/%00", f"/{dialect}//v1"):
+    for path in (f"/{dialect}", f"/{dialect}/", f"/{dialect}/v9/nowhere", f"/{dialect}/%2e%2e/%00", f"/{dialect}/%0A", f"/{dialect}//v1"):
         answer = client.get(path)
         assert answer.status_code == 404, path
         says_no(answer, dialect)
@@ -119,6 +119,12 @@ def test_who_asks_is_asked_before_what(server: Server, dialect: str) -> None:
         unentitled = send(tenant, body, key=reader)
         assert unentitled.status_code == 403, (body, unentitled.text)
         says_no(unentitled, dialect)
+
+
+def test_the_paths_that_are_no_dialects_say_no_in_json_too(server: Server) -> None:
+    answer = requests.post(f"{server.base}/healthz", timeout=30)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.json() == {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
 
 
 def test_every_request_has_an_id_of_its_own(server: Server) -> None:

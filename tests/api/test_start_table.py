@@ -3,16 +3,10 @@
 import pytest
 
 from gonogo_api import contract
-from support.driver_bavlio import Bavlio
-from support.driver_burki import Burki
-from support.driver_leadlex import LeadLex
-from support.driver_leadterra import Leadterra
-from support.driver_sonarly import Sonarly
-from support.drivers import SITUATIONS, Driver
+from support.drivers import SITUATIONS
+from support.driving import DRIVERS
 from support.server import Server
 from support.start_table import ROWS, TABLE, WORDS, Cell, cells
-
-DRIVERS: dict[str, type[Driver]] = {driver.dialect: driver for driver in (LeadLex, Sonarly, Leadterra, Burki, Bavlio)}
 
 
 @pytest.mark.parametrize("cell", cells(), ids=str)

@@ -33,6 +33,7 @@ from gonogo_api.dialects.leadlex.answers import (
 )
 from gonogo_api.dialects.leadlex.shapes import (
     DIALECT,
+    UUID,
     CampaignEdit,
     Clone,
     NewCampaign,
@@ -48,17 +49,18 @@ from gonogo_api.problems import Problem, Refused
 from gonogo_api.shapes import Data, content_of, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
-Id = Annotated[str, Path(description="Campaign UUID")]
+Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 OK = 200
 SHOWN = says(Data[OneCampaign])
-MADE = says(Data[OneCampaign], 201)
+MADE = says(Data[OneCampaign], 201) | refuses(404, when="There is no such list")
 #: A step that is refused: by what the campaign says, by its state, or because of who asks.
 STEP = SHOWN | refuses(400, 409)
 
 
 @router.post("/v1/campaigns", status_code=201, responses=MADE)
 def create_campaign(visit: Writer, body: NewCampaign) -> Response:
+    """Write a campaign down. Nothing is sent before it is started."""
     draft = Draft(
         name=body.name,
         channel=body.channel,
@@ -75,6 +77,7 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
 
 @router.get("/v1/campaigns", responses=says(Data[Campaigns]))
 def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", limit: Limit = 50) -> Response:
+    """The campaigns of the workspace, in order of their making."""
     states = contract.states(DIALECT, status) if status is not None else None
     if states == ():
         raise Problem("invalid", f"status: there is no status {status!r}")
@@ -88,12 +91,15 @@ def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", l
 
 @router.get("/v1/campaigns/{campaign_id}", responses=SHOWN)
 def get_campaign(visit: Reader, campaign_id: Id) -> Response:
+    """One campaign, whole."""
     view = visit.read(lambda call: reading.campaign(call, known(campaign_id)))
     return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())))
 
 
 @router.patch("/v1/campaigns/{campaign_id}", responses=STEP)
 def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit, if_match: IfMatch = None) -> Response:
+    """Change what is given, and nothing else. What was proposed before is closed: it would not be the same."""
+
     def edit(call: Call) -> Outcome:
         view = _held(call, campaign_id, if_match)  # what is not given stays as it is, whoever edits beside us
         return service.revise(call, view.case.id, **changes_of(body, view))
@@ -131,6 +137,7 @@ def campaign_preview(visit: Reader, campaign_id: Id, contact: str, step: int = 0
 
 @router.get("/v1/campaigns/{campaign_id}/events", responses=says(Data[Events]))
 def campaign_events(visit: Reader, campaign_id: Id) -> Response:
+    """Every recorded step of a campaign, in the chain of their digests."""
     found = visit.read(lambda call: reading.events(call, known(campaign_id)))
     return data(Events(events=[cast(EventShown, {**event, "at": iso(event["at"])}) for event in found]))
 
@@ -139,6 +146,7 @@ def campaign_events(visit: Reader, campaign_id: Id) -> Response:
 def campaign_messages(
     visit: Reader, campaign_id: Id, state: str | None = None, cursor: str = "", limit: Limit = 50
 ) -> Response:
+    """The ledger: a row for every message that was claimed, and what became of it."""
     if state is not None and state not in LEDGER_STATES:
         raise Problem("invalid", f"state: expected one of {', '.join(LEDGER_STATES)}")
     states = (state,) if state else LEDGER_STATES
@@ -152,6 +160,7 @@ def campaign_messages(
 
 @router.get("/v1/campaigns/{campaign_id}/stats", responses=says(Data[Stats]))
 def campaign_stats(visit: Reader, campaign_id: Id) -> Response:
+    """How far the launch is: messages by what became of them."""
     case = visit.read(lambda call: reading.campaign(call, known(campaign_id))).case
     total = (case.recipients or 0) * (case.steps or 1)
     shown = Stats(
@@ -187,6 +196,7 @@ def start(visit: Writer, campaign_id: Id) -> Response:
 
 @router.post("/v1/campaigns/{campaign_id}/pause", responses=STEP)
 def pause(visit: Writer, campaign_id: Id) -> Response:
+    """Stop handing messages out. On one that is paused already nothing happens."""
     outcome = visit.write(lambda call: service.pause(call, known(campaign_id)))
     if outcome.refused and outcome.blockers[0].code != "already_paused":
         raise Refused(outcome, "pause")
@@ -195,11 +205,13 @@ def pause(visit: Writer, campaign_id: Id) -> Response:
 
 @router.post("/v1/campaigns/{campaign_id}/resume", responses=STEP)
 def resume(visit: Writer, campaign_id: Id) -> Response:
+    """Go on under the permit; without one, propose what is left."""
     return _campaign(visit, visit.step("resume", lambda call: service.resume(call, known(campaign_id))))
 
 
 @router.post("/v1/campaigns/{campaign_id}/cancel", responses=says(Data[Cancelled]) | refuses(409))
 def cancel(visit: Writer, campaign_id: Id) -> Response:
+    """Give the campaign up. What was handed over already is counted, and stays out."""
     outcome = visit.step("cancel", lambda call: service.cancel(call, known(campaign_id)))
     view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
     return data(Cancelled(campaign=campaign(view, visit.door.gate.clock.now()), in_flight=outcome.in_flight))
@@ -207,11 +219,13 @@ def cancel(visit: Writer, campaign_id: Id) -> Response:
 
 @router.post("/v1/campaigns/{campaign_id}/revoke", responses=STEP)
 def revoke(visit: Approver, campaign_id: Id) -> Response:
+    """Take the approval back: the launch stops at the next batch."""
     return _campaign(visit, visit.step("revoke", lambda call: service.revoke(call, known(campaign_id))))
 
 
 @router.post("/v1/campaigns/{campaign_id}/unschedule", responses=STEP)
 def unschedule(visit: Writer, campaign_id: Id) -> Response:
+    """Give the start time up; the campaign is a draft again."""
     return _campaign(visit, visit.step("unschedule", lambda call: service.unschedule(call, known(campaign_id))))
 
 
@@ -228,6 +242,7 @@ def schedule(visit: Writer, campaign_id: Id, body: Schedule) -> Response:
 
 @router.post("/v1/campaigns/{campaign_id}/reopen", responses=STEP)
 def reopen(visit: Writer, campaign_id: Id, body: Selected | None = None) -> Response:
+    """Make an ended campaign a draft again, for the recipients selected."""
     wanted = (body or Selected()).recipients
     return _campaign(visit, visit.step("reopen", lambda call: service.reopen(call, known(campaign_id), wanted)))
 

@@ -17,15 +17,15 @@ from gonogo_api.dialects.leadlex.answers import (
     paged,
 )
 from gonogo_api.dialects.leadlex.rows import ROWS_BODY, Incoming
-from gonogo_api.dialects.leadlex.shapes import NewList, known
+from gonogo_api.dialects.leadlex.shapes import UUID, NewList, known
 from gonogo_api.door import Reader, StrictRoute, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused
 from gonogo_api.shapes import Data, Rejected
 
 router = APIRouter(route_class=StrictRoute, tags=["contacts"])
-Id = Annotated[str, Path(description="Campaign UUID")]
-ListId = Annotated[str, Path(description="List UUID")]
+Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
+ListId = Annotated[str, Path(description="List UUID", json_schema_extra=UUID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -42,6 +42,7 @@ def add_contacts(visit: Writer, campaign_id: Id, rows: Incoming) -> Response:
 
 @router.delete("/v1/campaigns/{campaign_id}/contacts/{email}", responses=says(Data[OneCampaign]) | refuses(409))
 def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
+    """Take one person off the list."""
     outcome = visit.step("revise", lambda call: service.remove_contact(call, known(campaign_id), email))
     view = visit.read(lambda call: reading.campaign(call, outcome.case.id))
     return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())))
@@ -49,12 +50,14 @@ def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
 
 @router.post("/v1/lists", status_code=201, responses=says(Data[OneList], 201))
 def create_list(visit: Writer, body: NewList) -> Response:
+    """Make a list that campaigns can share."""
     view = visit.write(lambda call: reading.contact_list(call, new_list(call, body.name)))
     return data(OneList(list=contact_list(view)), 201)
 
 
 @router.get("/v1/lists", responses=says(Data[Lists]))
 def list_lists(visit: Reader, cursor: str = "", limit: Limit = 50) -> Response:
+    """The lists of the workspace, in order of their making."""
     found = visit.read(lambda call: reading.contact_lists(call, after=cursor, limit=limit))
     last = found[-1].id if len(found) == limit else None
     return paged(Lists(lists=[contact_list(view) for view in found]), last, "/v1/lists", limit=limit)
@@ -62,6 +65,7 @@ def list_lists(visit: Reader, cursor: str = "", limit: Limit = 50) -> Response:
 
 @router.get("/v1/lists/{list_id}", responses=says(Data[OneList]))
 def get_list(visit: Reader, list_id: ListId) -> Response:
+    """One list."""
     view = visit.read(lambda call: reading.contact_list(call, known(list_id, "list")))
     return data(OneList(list=contact_list(view)))
 

@@ -57,6 +57,7 @@ class EndedKey(Shown):
 
 @router.get("/v1/keys", responses=says(Data[Keys]))
 def list_keys(visit: Admin) -> Response:
+    """The keys of the workspace, newest first; never their secrets."""
     return data(Keys(keys=cast(list[KeyShown], visit.read(auth.told))))
 
 
@@ -95,6 +96,7 @@ def rotate_key(visit: Admin, key_id: KeyId) -> Response:
 
 @router.delete("/v1/keys/{key_id}", responses=says(Data[EndedKey]))
 def revoke_key(visit: Admin, key_id: KeyId) -> Response:
+    """End a key at once."""
     since = visit.write(lambda call: auth.revoke(call, key_id))
     return data(EndedKey(id=key_id, revoked_at=iso(since)))
 

@@ -19,11 +19,14 @@ Written = Annotated[dict[str, Any], Body()]
 
 @router.get("", responses=says(Data[PolicyShown]))
 def get_policy(visit: Reader) -> Response:
+    """The policy in force; version 0 is the built-in one."""
     return _shown(*visit.read(workspaces.current_policy))
 
 
 @router.put("", responses=says(Data[PolicyShown]))
 def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None) -> Response:
+    """Put a policy into force. What was asked under the old one keeps what it asked."""
+
     def write(call: Call) -> int:
         unchanged(if_match, _shown(*workspaces.hold_policy(call)))
         return workspaces.write_policy(call, document)

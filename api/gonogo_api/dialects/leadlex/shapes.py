@@ -22,6 +22,7 @@ from gonogo_api.shapes import (
 )
 
 DIALECT = "leadlex"
+UUID: dict[str, Any] = {"format": "uuid"}
 
 
 class SendWindow(Shape):

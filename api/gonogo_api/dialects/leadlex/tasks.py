@@ -23,14 +23,14 @@ from gonogo_api.dialects.leadlex.answers import (
     task,
     whole_task,
 )
-from gonogo_api.dialects.leadlex.shapes import DIALECT, Approval, Comment, known
+from gonogo_api.dialects.leadlex.shapes import DIALECT, UUID, Approval, Comment, known
 from gonogo_api.door import Approver, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem
 from gonogo_api.shapes import Data, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["tasks"])
-TaskId = Annotated[str, Path(description="Task UUID")]
+TaskId = Annotated[str, Path(description="Task UUID", json_schema_extra=UUID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -43,6 +43,7 @@ def list_tasks(
     cursor: str = "",
     limit: Limit = 50,
 ) -> Response:
+    """What was asked of reviewers, in order of asking; what is open, if not said otherwise."""
     if status not in TASK_STATUS:
         raise Problem("invalid", f"status: expected one of {', '.join(TASK_STATUS)}")
     if type != "campaign_start":
@@ -69,12 +70,14 @@ def list_tasks(
 
 @router.get("/v1/lexi/tasks/{task_id}", responses=says(Data[OneWholeTask]))
 def get_task(visit: Approver, task_id: TaskId) -> Response:
+    """The whole case: what Lexi found, the votes, who may decide."""
     view = visit.read(lambda call: reading.task(call, known(task_id, "task")))
     return data(OneWholeTask(task=whole_task(view, visit.door.gate.clock.now())))
 
 
 @router.post("/v1/lexi/tasks/{task_id}/approve", responses=says(Data[Approved]) | refuses(400, 409))
 def approve(visit: Approver, task_id: TaskId, body: Approval | None = None) -> Response:
+    """Say yes. With the yes that completes the quorum the campaign launches."""
     said = body or Approval()
     acknowledge = None if said.acknowledge is None else tuple(said.acknowledge)
     ballot = Ballot("approve", said.seal, acknowledge, said.comment)
@@ -90,6 +93,7 @@ def approve(visit: Approver, task_id: TaskId, body: Approval | None = None) -> R
 
 @router.post("/v1/lexi/tasks/{task_id}/dismiss", responses=says(Data[Dismissed]) | refuses(400))
 def dismiss(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
+    """Say no. The campaign is a draft again, or paused where it had begun sending."""
     reason = body.reason if body else None
     case = visit.step("dismiss", lambda call: service.dismiss(call, known(task_id, "task"), reason)).case
     return data(Dismissed(task_id=task_id.lower(), status="pending" if case.task_open else "dismissed"))
@@ -97,6 +101,7 @@ def dismiss(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Re
 
 @router.post("/v1/lexi/tasks/{task_id}/request-changes", responses=says(Data[OneTask]) | refuses(400))
 def request_changes(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
+    """Say: not like this. The campaign goes back to its editors."""
     reason = body.reason if body else None
     event = "request_changes"
     return _task(visit, visit.step(event, lambda call: service.request_changes(call, known(task_id, "task"), reason)))
@@ -104,11 +109,13 @@ def request_changes(visit: Approver, task_id: TaskId, body: Comment | None = Non
 
 @router.post("/v1/lexi/tasks/{task_id}/retract", responses=says(Data[OneTask]) | refuses(400))
 def retract(visit: Approver, task_id: TaskId) -> Response:
+    """Take one's own yes back, while more are awaited."""
     return _task(visit, visit.step("retract", lambda call: service.retract(call, known(task_id, "task"))))
 
 
 @router.post("/v1/lexi/tasks/{task_id}/withdraw", responses=says(Data[OneTask]) | refuses(400))
 def withdraw(visit: Writer, task_id: TaskId) -> Response:
+    """Take the question back; only who asked may."""
     return _task(visit, visit.step("withdraw", lambda call: service.withdraw(call, known(task_id, "task"))))
 
 

@@ -1,0 +1,10 @@
+"""The five dialects, each with its driver."""
+
+from support.driver_bavlio import Bavlio
+from support.driver_burki import Burki
+from support.driver_leadlex import LeadLex
+from support.driver_leadterra import Leadterra
+from support.driver_sonarly import Sonarly
+from support.drivers import Driver
+
+DRIVERS: dict[str, type[Driver]] = {each.dialect: each for each in (LeadLex, Sonarly, Leadterra, Burki, Bavlio)}
