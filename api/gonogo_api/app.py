@@ -59,9 +59,9 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         alive = door.executor_alive()
         return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
 
-    def wrong_method(_: Request, error: Exception) -> JSONResponse:
+    def wrong_method(_: Request, __: Exception) -> JSONResponse:
         body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
-        return JSONResponse(body, 405, dict(getattr(error, "headers", None) or {}))
+        return JSONResponse(body, 405, {"Allow": "GET, HEAD"})
 
     routes = [
         Route("/healthz", healthz),

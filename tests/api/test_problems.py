@@ -95,8 +95,8 @@ def test_a_body_without_end_is_refused(server: Server, dialect: str) -> None:
 @every_dialect
 def test_unknown_paths_and_methods_are_refused_in_the_dialects_own_words(server: Server, dialect: str) -> None:
     client = server.workspace(dialect).client()
-    for path in (f"/{dialect}", f"/{dialect}/", f"/{dialect}/v9/nowhere", f"/{dialect}/%2e%2e/%00", f"/{dialect}/%0A", f"/{dialect}//v1"):
-        answer = client.get(path)
+    for path in ("", "/", "/v9/nowhere", "/%2e%2e/%00", "/v9/%0A/x", "//v1"):
+        answer = client.get(f"/{dialect}{path}")
         assert answer.status_code == 404, path
         says_no(answer, dialect)
 
