@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import json
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -208,6 +208,14 @@ Writer = Annotated[Visit, needs("campaigns:write")]
 Launcher = Annotated[Visit, needs("campaigns:execute")]
 Approver = Annotated[Visit, needs("lexi")]
 PolicyWriter = Annotated[Visit, needs("policy:write")]
+Admin = Annotated[Visit, needs("admin")]
+
+
+def grantable(visit: Visit, scopes: Iterable[str]) -> None:
+    """Raise Problem for scopes that the visitor lacks: nobody grants them."""
+    lacking = sorted(set(scopes) - visit.visitor.actor.scopes)
+    if lacking:
+        raise Problem("forbidden", f"The key can't grant what it lacks: {', '.join(lacking)}", lacking[0])
 
 
 class StrictRequest(Request):

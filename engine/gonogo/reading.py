@@ -8,6 +8,7 @@ from typing import Any
 from whenever import Instant
 
 from gonogo.addresses import address_key
+from gonogo.ballots import entitlement_of
 from gonogo.call import Call
 from gonogo.campaign import CAMPAIGN, DRAFT
 from gonogo.content import Content, Rendered, RenderError, TemplateInvalid
@@ -40,13 +41,34 @@ class CampaignView:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberView:
+    """A person of the workspace; no name and no address once they are forgotten."""
+
+    id: str
+    email: str | None
+    name: str | None
+    scopes: Sequence[str]
+    created_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task with its case, what Lexi found, the votes so far, and the members who may decide now."""
+    """A task with its case, and what the run proposed that it is about. Alone it has its votes and deciders, too."""
 
     case: Case
+    recipients: int | None
+    seal: str | None
     findings: list[Document]
-    votes: list[Document]
-    deciders: Sequence[Document] = ()
+    votes: Sequence[Document] = ()
+    deciders: Sequence[MemberView] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some tasks, and the last one that was looked at, where there may be more after it."""
+
+    tasks: list[TaskView]
+    last: Case | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +121,14 @@ def tasks(
     *,
     statuses: tuple[str, ...] = OPEN,
     campaign_id: str | None = None,
+    mine: bool = False,
     after: tuple[Instant, str] | None = None,
     limit: int = 50,
-) -> list[TaskView]:
-    """A page of the workspace's tasks, in order of their making. A lapsed one never looks open."""
+) -> TaskPage:
+    """A page of the workspace's tasks, in order of their making. A lapsed one never looks open.
+
+    With `mine`, only those that the caller may decide. What does not fit is left out, so that a page may be short.
+    """
     unknown = set(statuses) - set(TASK_STATES)
     if unknown:
         raise ValueError(f"no such status of a task: {', '.join(sorted(unknown))}")
@@ -111,7 +137,9 @@ def tasks(
     )
     lapsed_fit = "expired" in statuses
     fit = [case for case in found if lapsed_fit or not is_overdue(case, call.now)]
-    return [TaskView(case, [], []) for case in fit]
+    if mine:
+        fit = [case for case in fit if case.task_open and entitlement_of(call, case) is None]
+    return TaskPage(_task_views(call, fit), found[-1] if len(found) == limit else None)
 
 
 def task(call: Call, task_id: str) -> TaskView:
@@ -124,11 +152,23 @@ def task(call: Call, task_id: str) -> TaskView:
     said = _comments(call, [vote["comment"] for vote in votes if vote["comment"]])
     for vote in votes:
         vote["comment"] = said.get(vote["comment"])
-    return TaskView(case, findings(call, case), votes, deciders(call, case))
+    [view] = _task_views(call, [case])
+    return replace(view, votes=votes, deciders=deciders(call, case))
 
 
-def deciders(call: Call, case: Case) -> list[Document]:
-    """The members whose vote would count, each with id, name and email; nobody where nothing is asked any more.
+def _task_views(call: Call, found: list[Case]) -> list[TaskView]:
+    runs = cases.proposed(call.connection, [case.task_run_id for case in found])
+    bodies = workspaces.reveal(call.connection, [row.findings for row in runs.values() if row.findings])
+    views = []
+    for case in found:
+        row = runs[case.task_run_id]
+        body = bodies.get(row.findings)
+        views.append(TaskView(case, row.recipients, row.seal, json.loads(body)["findings"] if body else []))
+    return views
+
+
+def deciders(call: Call, case: Case) -> list[MemberView]:
+    """The members whose vote would count; nobody where nothing is asked any more.
 
     A hundred at most are named.
     """
@@ -141,17 +181,8 @@ def deciders(call: Call, case: Case) -> list[Document]:
         if not entitlement(
             requirement, person=row.id, is_member=True, scopes=frozenset(row.scopes), requester=requester
         )
-    ][:NAMED]
-    said = workspaces.reveal(call.connection, [row.payload for row in may])
-    return [{"id": row.id, **json.loads(said[row.payload] or "{}")} for row in may]
-
-
-def findings(call: Call, case: Case) -> list[Document]:
-    """What Lexi found in the run that the task is about."""
-    digest = cases.findings_of(call.connection, case.task_run_id or case.run_id)
-    body = workspaces.reveal(call.connection, [digest])[digest] if digest else None
-    found: list[Document] = json.loads(body)["findings"] if body else []
-    return found
+    ]
+    return _members(call, may[:NAMED])
 
 
 def events(call: Call, campaign_id: str) -> list[Document]:
@@ -217,6 +248,31 @@ def contact_list(call: Call, list_id: str) -> ListView:
 def contact_lists(call: Call, *, after: str = "", limit: int = 50) -> list[ListView]:
     """A page of the workspace's lists, in order of their making: those that were made as such, and every campaign's."""
     return [_list(row) for row in lists.page_of_lists(call.connection, call.by.workspace, after, limit)]
+
+
+def member(call: Call, member_id: str) -> MemberView:
+    """One member. Raises NotFound."""
+    return _members(call, [workspaces.find_member(call.connection, call.by.workspace, member_id)])[0]
+
+
+def members(call: Call) -> list[MemberView]:
+    """The people of the workspace, in order of their joining."""
+    return _members(call, workspaces.members(call.connection, call.by.workspace))
+
+
+def _members(call: Call, found: Sequence[Any]) -> list[MemberView]:
+    bodies = workspaces.reveal(call.connection, [row.payload for row in found])
+    said = {digest: json.loads(body or "{}") for digest, body in bodies.items()}
+    return [
+        MemberView(
+            id=row.id,
+            email=said[row.payload].get("email"),
+            name=said[row.payload].get("name"),
+            scopes=row.scopes,
+            created_at=row.created_at,
+        )
+        for row in found
+    ]
 
 
 def policy_versions(call: Call) -> list[Document]:

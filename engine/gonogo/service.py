@@ -38,7 +38,8 @@ Selection = Literal["unsent", "failed", "all"] | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A campaign as somebody first writes it down. `wire_id` is its id in the dialect that makes it, else its own."""
+    """A campaign as somebody first writes it down. `wire_id` is its id in the dialect that makes it, else its own;
+    `id` is its own where it has one already, because it comes from elsewhere."""
 
     name: str
     channel: str = "email"
@@ -50,14 +51,17 @@ class Draft:
     dialect: str = "leadlex"
     wire_id: str | None = None
     list_id: str | None = None
+    id: str | None = None
 
 
 def create(call: Call, draft: Draft) -> Outcome:
-    """Make a campaign. Raises Invalid where its id in the dialect is taken."""
-    connection, workspace_id, campaign_id = call.connection, call.by.workspace, new_id(call.now)
+    """Make a campaign. Raises Invalid where an id that it brings is taken, be it by another workspace's."""
+    connection, workspace_id, campaign_id = call.connection, call.by.workspace, draft.id or new_id(call.now)
     wire_id = draft.wire_id or campaign_id
     if cases.exists(connection, workspace_id, draft.dialect, wire_id):
         raise Invalid.at("id", f"the campaign {wire_id!r} exists already")
+    if draft.id is not None and workspaces.has_campaign(connection, draft.id):
+        raise Invalid.at("id", f"the id {draft.id!r} is taken")
     if draft.list_id is not None:
         lists.check(connection, workspace_id, draft.list_id)
     pinned = _pins(call, {"content": draft.content, "sender": draft.sender, "settings": draft.settings})

@@ -80,7 +80,7 @@ def _write(call: Call, workspace_id: str, document: Document) -> int:
 
 
 def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] = ()) -> str:
-    """Make a person a member, or grant an old member more scopes; returns the member's id. Raises Invalid."""
+    """Make a person a member, or grant a member more scopes; returns the member's id. Raises Invalid."""
     wanted = check_scopes(scopes)
     wrong = email_problem(email)
     if wrong:
@@ -89,7 +89,8 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     key = address_key(salt, email)
     known = workspaces.member_by_address(call.connection, call.by.workspace, key)
     if known is not None:
-        workspaces.change_member(call.connection, known.id, scopes=sorted({*known.scopes, *wanted}), removed_at=None)
+        old = known.scopes if known.removed_at is None else []
+        workspaces.change_member(call.connection, known.id, scopes=sorted({*old, *wanted}), removed_at=None)
         return str(known.id)
     said = {"email": email, "name": name or email.split("@", maxsplit=1)[0]}
     payload = workspaces.conceal(call.connection, call.by.workspace, said, secrets.token_bytes(32))
@@ -104,6 +105,13 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     }
     workspaces.add_member(call.connection, dict(row))
     return str(row["id"])
+
+
+def remove_member(call: Call, member_id: str) -> None:
+    """Take a person out, whose keys end. Raises NotFound for one who is no member."""
+    workspaces.find_member(call.connection, call.by.workspace, member_id)
+    workspaces.change_member(call.connection, member_id, removed_at=call.now)
+    workspaces.end_keys_of(call.connection, member_id, call.now)
 
 
 def check_scopes(scopes: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from support.server import Client
 
 SEED = "000"
 GATEWAY = "/functions/v1/api-gateway"
+MISSING_WRITE = "Missing write permission: the key lacks campaigns:write"
 START = "/v1/campaigns/{}/start"
 
 
@@ -129,7 +130,7 @@ def proofs() -> list[Proof]:
             106,
             ("start with a key that may only read",),
             "403",
-            answers(403, error__code="insufficient_permissions", error__message="Missing write permission"),
+            answers(403, error__code="insufficient_permissions", error__message=MISSING_WRITE),
         ),
         Proof(
             107,

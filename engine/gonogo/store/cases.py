@@ -304,10 +304,10 @@ def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str, str]:
     return content_id, sender_id, settings_id
 
 
-def findings_of(connection: sa.Connection, run_id: str | None) -> str | None:
-    """The digest of what the review of a run found."""
-    found: str | None = connection.execute(sa.select(run.c.findings).where(run.c.id == run_id)).scalar()
-    return found
+def proposed(connection: sa.Connection, run_ids: list[str | None]) -> dict[str | None, Any]:
+    """What runs proposed, by id: recipients, seal, and the digest of what the review found."""
+    wanted = sa.select(run.c.id, run.c.recipients, run.c.seal, run.c.findings).where(run.c.id.in_(run_ids))
+    return {row.id: row for row in connection.execute(wanted)}
 
 
 def change_run(connection: sa.Connection, run_id: str, **values: object) -> None:

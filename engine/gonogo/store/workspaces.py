@@ -23,6 +23,7 @@ payload = table(models.Payload)
 policy = table(models.PolicyVersion)
 part = table(models.Part)
 executor = table(models.Executor)
+campaign = table(models.Campaign)
 
 
 def get(connection: sa.Connection, workspace_id: str) -> sa.Row[Any]:
@@ -58,6 +59,22 @@ def next_number(connection: sa.Connection, workspace_id: str) -> int:
     """The next integer id of the workspace; rolled back with the transaction."""
     raised = workspace.update().where(workspace.c.id == workspace_id).values(numbers=workspace.c.numbers + 1)
     return int(connection.execute(raised.returning(workspace.c.numbers)).scalar_one())
+
+
+#: The largest number that the counter's column holds on both databases.
+_LARGEST = 2**31 - 1
+
+
+def pass_number(connection: sa.Connection, workspace_id: str, number: int) -> None:
+    """Never give this number, which was given elsewhere, nor any below it. One beyond the counter is never given."""
+    if number < _LARGEST:
+        behind = workspace.update().where(workspace.c.id == workspace_id, workspace.c.numbers < number)
+        connection.execute(behind.values(numbers=number))
+
+
+def has_campaign(connection: sa.Connection, campaign_id: str) -> bool:
+    """Whether any workspace has a campaign of this id, be it one that was removed."""
+    return connection.execute(sa.select(campaign.c.id).where(campaign.c.id == campaign_id)).first() is not None
 
 
 # Versions and payloads
@@ -139,6 +156,15 @@ def members(connection: sa.Connection, workspace_id: str) -> list[sa.Row[Any]]:
     return list(connection.execute(wanted.order_by(member.c.id)))
 
 
+def find_member(connection: sa.Connection, workspace_id: str, member_id: str) -> sa.Row[Any]:
+    """A present member. Raises NotFound."""
+    mine = sa.and_(member.c.workspace_id == workspace_id, member.c.removed_at.is_(None))
+    found = connection.execute(sa.select(member).where(member.c.id == member_id, mine)).first()
+    if found is None:
+        raise NotFound("member", member_id)
+    return found
+
+
 def change_member(connection: sa.Connection, member_id: str, **values: object) -> None:
     connection.execute(member.update().where(member.c.id == member_id).values(**values))
 
@@ -176,6 +202,13 @@ def keys(connection: sa.Connection, workspace_id: str) -> Sequence[sa.RowMapping
     """The keys of a workspace, newest first. Index: gonogo_key_workspace_id_idx."""
     wanted = sa.select(*(key.c[name] for name in KEY_FACTS)).where(key.c.workspace_id == workspace_id)
     return connection.execute(wanted.order_by(key.c.created_at.desc(), key.c.id)).mappings().all()
+
+
+def end_keys_of(connection: sa.Connection, member_id: str, now: Instant) -> None:
+    """Revoke every key of a member."""
+    connection.execute(
+        key.update().where(key.c.member_id == member_id, key.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
 
 
 def end_key(connection: sa.Connection, key_id: str, now: Instant) -> bool:

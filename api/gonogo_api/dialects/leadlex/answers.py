@@ -1,5 +1,6 @@
 """What LeadLex shows."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal, NotRequired, cast
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from whenever import Instant
 from gonogo import reading
 from gonogo.definition import Blocker
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.reading import CampaignView, Launchability, ListView, TaskView
+from gonogo.reading import CampaignView, Launchability, ListView, MemberView, TaskView
 from gonogo.review import Finding
 from gonogo.store.cases import Case
 from gonogo_api import contract
@@ -218,8 +219,16 @@ class About(Shown):
     campaign_id: str
 
 
+class Counts(Shown):
+    """How much Lexi found, by severity."""
+
+    blocker: int
+    warning: int
+    note: int
+
+
 class TaskShown(Shown):
-    """A question that reviewers answer."""
+    """A question that reviewers answer. `stage` is the one that is being decided, counted from 1."""
 
     id: str
     type: Literal["campaign_start"]
@@ -234,6 +243,8 @@ class TaskShown(Shown):
     seal: str | None
     rule: str | None
     warnings: list[str]
+    finding_counts: Counts
+    stage: int | None
     approvals: Approvals
 
 
@@ -246,8 +257,8 @@ class VoteShown(Shown):
 
 class Decider(Shown):
     id: str
-    name: NotRequired[str]
-    email: NotRequired[str]
+    name: str | None
+    email: str | None
 
 
 class WholeTask(TaskShown):
@@ -305,6 +316,24 @@ class OneList(Shown):
 
 class Lists(Shown):
     lists: list[ListShown]
+
+
+class MemberShown(Shown):
+    """A person of the workspace. Without a name and an address once they are forgotten."""
+
+    id: str
+    email: str | None
+    name: str | None
+    scopes: list[str]
+    created_at: str
+
+
+class OneMember(Shown):
+    member: MemberShown
+
+
+class Members(Shown):
+    members: list[MemberShown]
 
 
 class PolicyShown(Shown):
@@ -395,20 +424,23 @@ def task(view: TaskView, now: Instant) -> TaskShown:
     ended = case.closed_as if case.task_run_id == case.run_id else None
     if own == "approved" and ended in ("completed", "failed"):
         shown = ended
+    severity = Counter(found["severity"] for found in view.findings)
     return TaskShown(
         id=case.task_id,
         type="campaign_start",
         status=shown,
         outcome=own,
-        description=f"Launch “{case.name}” to {case.recipients} recipients",
+        description=f"Launch “{case.name}” to {view.recipients} recipients",
         created_at=iso(case.asked_at),
         decided_at=iso(case.decided_at),
         expires_at=iso(case.expires_at),
         metadata=About(campaign_id=case.id),
-        recipients=case.recipients,
-        seal=case.seal,
+        recipients=view.recipients,
+        seal=view.seal,
         rule=case.task_rule,
-        warnings=case.warnings or [],
+        warnings=[found["code"] for found in view.findings if found["severity"] == "warning"],
+        finding_counts=Counts(blocker=severity["blocker"], warning=severity["warning"], note=severity["note"]),
+        stage=1 if case.task_open and case.requirement else None,
         approvals=approvals(case),
     )
 
@@ -420,7 +452,7 @@ def whole_task(view: TaskView, now: Instant) -> WholeTask:
         findings=cast(list[FindingShown], view.findings),
         votes=votes,
         requirement=cast("RequirementShown | None", view.case.requirement),
-        may_decide=cast(list[Decider], list(view.deciders)),
+        may_decide=[Decider(id=each.id, name=each.name, email=each.email) for each in view.deciders],
     )
 
 
@@ -446,6 +478,16 @@ def blocker_shape(blocker: Blocker) -> BlockerShown:
 
 def contact_list(view: ListView) -> ListShown:
     return ListShown(id=view.id, name=view.name, contacts=view.contacts, created_at=iso(view.created_at))
+
+
+def member(view: MemberView) -> MemberShown:
+    return MemberShown(
+        id=view.id,
+        email=view.email,
+        name=view.name,
+        scopes=list(view.scopes),
+        created_at=iso(view.created_at),
+    )
 
 
 def launchability(found: Launchability) -> Preflight:

@@ -27,7 +27,7 @@ CODES = {
     "unavailable": "unavailable",
     "internal": "internal_error",
 }
-MISSING_WRITE = "Missing write permission"  # as seed 000 has it
+MISSING_WRITE = "Missing write permission: the key lacks campaigns:write"  # as seed 000 begins it
 #: Blockers that are about who asks, not about what is asked.
 ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
 #: Events whose refusals this dialect documents as 400 (seed 000); every other is a conflict with what is.

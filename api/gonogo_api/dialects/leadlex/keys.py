@@ -1,6 +1,5 @@
 """Keys: who else may come in. Nobody grants what they lack themselves."""
 
-from collections.abc import Iterable
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Response
@@ -11,13 +10,12 @@ from gonogo.call import Call
 from gonogo_api import auth
 from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.dialects.leadlex.shapes import DIALECT
-from gonogo_api.door import IDEMPOTENCY_KEY, StrictRoute, Visit, needs
+from gonogo_api.door import IDEMPOTENCY_KEY, Admin, StrictRoute, Visit, grantable
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
 from gonogo_api.shapes import Data, Email, Moment, Shape, Shown, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["keys"])
-Admin = Annotated[Visit, needs("admin")]
 KeyId = Annotated[str, Path(description="The key's public part")]
 
 
@@ -65,7 +63,7 @@ def list_keys(visit: Admin) -> Response:
 def create_key(visit: Admin, body: NewKey) -> Response:
     """Make a key, for a member if one is named: a new one joins. The key is shown this once."""
     _unnamed(visit)
-    _grantable(visit, workspaces.check_scopes(body.scopes))
+    grantable(visit, workspaces.check_scopes(body.scopes))
 
     def create(call: Call) -> tuple[str, str]:
         person = workspaces.add_member(call, body.member, scopes=body.scopes) if body.member else None
@@ -88,7 +86,7 @@ def rotate_key(visit: Admin, key_id: KeyId) -> Response:
     _unnamed(visit)
 
     def rotate(call: Call) -> tuple[str, str]:
-        _grantable(visit, auth.scopes_of(call, key_id))
+        grantable(visit, auth.scopes_of(call, key_id))
         return auth.rotate(call, visit.door.pepper, key_id)
 
     return _made(visit.write(rotate))
@@ -105,13 +103,6 @@ def _unnamed(visit: Visit) -> None:
     """An answer that is to be given again would have to be kept, and with it a secret. Raises Problem."""
     if visit.named is not None:
         raise Problem("malformed", f"{IDEMPOTENCY_KEY}: a key is shown once, so its answer can't be repeated")
-
-
-def _grantable(visit: Visit, scopes: Iterable[str]) -> None:
-    """Raise Problem for scopes that the visitor lacks."""
-    lacking = sorted(set(scopes) - visit.visitor.actor.scopes)
-    if lacking:
-        raise Problem("forbidden", f"The key can't grant what it lacks: {', '.join(lacking)}", lacking[0])
 
 
 def _made(issued: tuple[str, str]) -> Response:

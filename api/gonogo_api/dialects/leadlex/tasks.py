@@ -8,7 +8,6 @@ from whenever import Instant
 from gonogo import reading, service
 from gonogo.ballots import Ballot
 from gonogo.call import Outcome
-from gonogo.reading import TaskView
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.answers import (
     TASK_STATUS,
@@ -40,30 +39,34 @@ def list_tasks(
     status: str = "pending",
     type: str = "campaign_start",  # noqa: A002 - the parameter's name on the wire
     campaign_id: str | None = None,
+    mine: bool = False,
     cursor: str = "",
     limit: Limit = 50,
 ) -> Response:
-    """What was asked of reviewers, in order of asking; what is open, if not said otherwise."""
+    """What was asked of reviewers, in order of asking; what is open, if not said otherwise.
+
+    With `mine` only what the key's owner may decide. A page may be short; while there is more, it links to the next.
+    """
     if status not in TASK_STATUS:
         raise Problem("invalid", f"status: expected one of {', '.join(TASK_STATUS)}")
     if type != "campaign_start":
         raise Problem("invalid", "type: expected campaign_start")
     after = _task_cursor(cursor)
-    found = visit.read(
+    page = visit.read(
         lambda call: reading.tasks(
-            call, statuses=TASK_STATUS[status], campaign_id=campaign_id, after=after, limit=limit
+            call, statuses=TASK_STATUS[status], campaign_id=campaign_id, mine=mine, after=after, limit=limit
         )
     )
     now = visit.door.gate.clock.now()
-    shown = [task(view, now) for view in found]
-    last = found[-1].case if len(found) == limit else None
-    mark = f"{iso(last.asked_at)}~{last.task_id}" if last else None
+    shown = [task(view, now) for view in page.tasks]
+    mark = f"{iso(page.last.asked_at)}~{page.last.task_id}" if page.last else None
     return paged(
         Tasks(tasks=[each for each in shown if each["status"] == status]),
         mark,
         "/v1/lexi/tasks",
         status=status,
         campaign_id=campaign_id,
+        mine="true" if mine else None,
         limit=limit,
     )
 
@@ -120,7 +123,8 @@ def withdraw(visit: Writer, task_id: TaskId) -> Response:
 
 
 def _task(visit: Visit, outcome: Outcome) -> Response:
-    return data(OneTask(task=task(TaskView(outcome.case, [], []), visit.door.gate.clock.now())))
+    view = visit.read(lambda call: reading.task(call, str(outcome.case.task_id)))
+    return data(OneTask(task=task(view, visit.door.gate.clock.now())))
 
 
 def _task_cursor(cursor: str) -> tuple[Instant, str] | None:
