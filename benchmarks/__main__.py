@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import approving_postgresql, approving_sqlite, deciding, importing, launching, profiling
+from benchmarks import approving_postgresql, approving_sqlite, deciding, importing, launching, profiling, serving
 from benchmarks.measure import HEADING, Comparison
 
 SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -13,6 +13,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "approve-sqlite": approving_sqlite.compare,
     "approve-postgresql": approving_postgresql.compare,
     "launch": launching.compare,
+    "serve": serving.compare,
 }
 
 
