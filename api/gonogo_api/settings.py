@@ -4,6 +4,7 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import limits
 import sqlalchemy as sa
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     late_start: str = "PT1H"
     executor_silence: float = 30.0  #: seconds without life after which a foreign dialect calls the executor down
     sonarly_bound: int = Field(default=10_000, ge=1)  #: leads of a Sonarly start ("a bounded campaign")
+    leadterra_gated: Literal["draft", "refuse"] = "draft"  #: what Leadterra says to a start that awaits approval
 
     @property
     def late(self) -> TimeDelta:

@@ -1,18 +1,23 @@
 """Leadterra, as its clients see it (seed 002)."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
 from starlette.requests import Request
 
 from gonogo import service
-from gonogo_api.dialects import leadterra as leadterra_dialect
+from gonogo_api.dialects.leadterra import errors
 from gonogo_api.problems import STATUS, Kind, Problem
-from support.driver_leadterra import MOMENT, STEP, Leadterra, error_of
-from support.drivers import ASKING, PEOPLE, running
+from support.driver_leadterra import MOMENT, STEP, Leadterra, error_of, whole_error
+from support.drivers import ASKING, LONG, PEOPLE, running
 from support.server import Client, Server
+
+#: What only the house API can be asked for, so that it can't fail here.
+HOUSE_ONLY = ("stale", "reused")
 
 
 @pytest.fixture
@@ -141,7 +146,16 @@ def test_campaigns_are_listed_page_by_page(leadterra: Leadterra) -> None:
 def test_a_missing_or_bad_key_fails_to_authenticate(leadterra: Leadterra) -> None:
     path = f"/v1/campaigns/{leadterra.campaign()}/start"
     for key in (None, "unknown", "sk_live_unknown_key"):
-        assert said(Client(leadterra.client.base, key).post(path)) == (401, "authentication_failed")
+        whole_error(Client(leadterra.client.base, key).post(path), 401, "authentication_failed", "Invalid API key")
+
+
+def test_a_campaign_without_leads_or_steps_is_not_started(leadterra: Leadterra) -> None:
+    without_leads, without_steps = leadterra.campaign(recipients=False), leadterra.campaign(content=False)
+    whole_error(
+        leadterra.start(without_leads), 400, "no_leads_enrolled", "The campaign has no recipients left to send to."
+    )
+    message = "The campaign has no template and no steps."
+    whole_error(leadterra.start(without_steps), 400, "no_sequence_steps", message)
 
 
 def test_a_key_that_may_only_read_lacks_permissions(leadterra: Leadterra) -> None:
@@ -151,8 +165,8 @@ def test_a_key_that_may_only_read_lacks_permissions(leadterra: Leadterra) -> Non
 
 @pytest.mark.parametrize("wire_id", ["camp_123", "camp_", "camp_%00", "42", "camp_" + "x" * 100])
 def test_a_campaign_that_is_not_there_is_not_found(leadterra: Leadterra, wire_id: str) -> None:
-    assert said(leadterra.start(wire_id)) == (404, "campaign_not_found")
-    assert said(leadterra.client.get(f"/v1/campaigns/{wire_id}")) == (404, "campaign_not_found")
+    for answer in (leadterra.start(wire_id), leadterra.client.get(f"/v1/campaigns/{wire_id}")):
+        whole_error(answer, 404, "campaign_not_found", "Campaign not found")
 
 
 def test_another_workspaces_campaign_is_not_found(server: Server, leadterra: Leadterra) -> None:
@@ -199,13 +213,83 @@ def test_nothing_is_said_about_a_body_before_the_key_is_known(leadterra: Leadter
         assert said(raw(leadterra, body, key="sk_live_unknown_key")) == (401, "authentication_failed")
 
 
-@pytest.mark.parametrize("kind", STATUS)
+@pytest.mark.parametrize("kind", [kind for kind in STATUS if kind not in HOUSE_ONLY])
 def test_every_kind_of_error_has_the_same_shape(kind: Kind) -> None:
-    answer = leadterra_dialect.render(Problem(kind, "Words", "campaign"), Request({"type": "http"}))
+    answer = errors.render(Problem(kind, "Words", "campaign"), Request({"type": "http"}))
     assert answer.status_code == STATUS[kind]
     error = json.loads(bytes(answer.body))["error"]
     assert set(error) == {"code", "message"}
     assert error["code"]
+
+
+def test_a_key_that_knocks_too_often_is_told_when_to_come_again(tmp_path: Path) -> None:
+    server = Server(f"sqlite:///{tmp_path}/gonogo.db", tmp_path, {"GONOGO_RATE_LIMIT": "3/hour"}).start()
+    limited = Leadterra(server)
+    wire_id, client = limited.campaign(), limited.tenant.client()
+    assert [client.get(f"/v1/campaigns/{wire_id}").status_code for _ in range(3)] == [200] * 3
+
+    answer = client.post(f"/v1/campaigns/{wire_id}/start")
+
+    server.stop()
+    whole_error(answer, 429, "rate_limited", "Rate limit exceeded: 3 requests")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 3600
+
+
+# Where the server is set up to refuse a start that awaits approval
+
+
+@pytest.fixture(scope="module")
+def refusing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("refusing")
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, extra={"GONOGO_LEADTERRA_GATED": "refuse"})
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def refusing(refusing_server: Server) -> Leadterra:
+    return Leadterra(refusing_server)
+
+
+def awaits_approval(answer: requests.Response) -> None:
+    whole_error(answer, 409, "approval_required", "The campaign awaits approval")
+
+
+def test_a_refused_start_is_put_to_people_all_the_same_and_only_once(refusing: Leadterra) -> None:
+    refusing.tenant.policy(ASKING)
+    house = refusing.tenant.client(dialect="leadlex")
+    wire_id = refusing.campaign()
+    refusing.engine(service.revise, wire_id, content=LONG)
+
+    for _ in range(2):
+        awaits_approval(refusing.start(wire_id))
+
+    assert (refusing.state(wire_id), refusing.status(wire_id)) == ("pending_approval", "draft")
+    [task] = house.get("/leadlex/v1/lexi/tasks").json()["data"]["tasks"]
+    assert house.post(f"/leadlex/v1/lexi/tasks/{task['id']}/approve").status_code == 200
+    answer = refusing.start(wire_id)
+    assert (answer.status_code, refusing.started(answer, wire_id)) == (200, "running")
+
+
+def test_a_launch_that_is_put_to_people_again_is_refused_too(refusing: Leadterra) -> None:
+    wire_id = running(refusing)
+    refusing.engine(service.pause, wire_id)
+    refusing.engine(service.revise, wire_id, name="Summer")
+    refusing.tenant.policy(ASKING)
+    awaits_approval(refusing.start(wire_id))
+    assert refusing.state(wire_id) == "pending_approval"
+
+
+def test_a_start_that_nobody_need_approve_is_not_refused(refusing: Leadterra) -> None:
+    wire_id = refusing.campaign()
+    answer = refusing.start(wire_id)
+    assert (answer.status_code, refusing.started(answer, wire_id)) == (200, "running")
+    whole_error(
+        refusing.start(refusing.campaign(recipients=False)),
+        400,
+        "no_leads_enrolled",
+        "The campaign has no recipients left to send to.",
+    )
 
 
 def raw(leadterra: Leadterra, body: bytes, key: str | None = None) -> requests.Response:

@@ -23,6 +23,7 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
         "HOSTS": '{"api.burki.example": "burki"}',
         "PEPPER": "hot",
         "LATE_START": "PT5M",
+        "LEADTERRA_GATED": "refuse",
         "SOMETHING_ELSE": "ignored",
     }.items():
         monkeypatch.setenv(f"GONOGO_{name}", value)
@@ -30,6 +31,7 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
     assert (told.database_url, told.maildir, told.claim_batch) == ("postgresql:///x", Path("/mails"), 5)
     assert (told.body_limit, told.late, told.hosts) == (2048, TimeDelta(minutes=5), {"api.burki.example": "burki"})
     assert told.pepper_bytes() == b"hot"
+    assert (plain.leadterra_gated, told.leadterra_gated) == ("draft", "refuse")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,8 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
         ("HOSTS", '{"api.burki.example": "klingon"}'),
         ("HOSTS", '["burki"]'),
         ("LATE_START", "an hour"),
+        ("LEADTERRA_GATED", "never"),
+        ("LEADTERRA_GATED", ""),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(

@@ -42,6 +42,11 @@ class Leadterra(Driver):
         return Answer(answer.status_code, *error_of(answer))
 
 
+def whole_error(answer: requests.Response, status: int, code: str, message: str) -> None:
+    """The error is this one, and says nothing else."""
+    assert (answer.status_code, answer.json()) == (status, {"error": {"code": code, "message": message}})
+
+
 def error_of(answer: requests.Response) -> tuple[str, str]:
     """The code and the message of an error."""
     [(envelope, error)] = answer.json().items()

@@ -83,6 +83,14 @@ def error_of(answer: requests.Response) -> dict[str, str]:
     return error
 
 
+def whole_error(answer: requests.Response, status: int, code: str, message: str, details: str = "") -> None:
+    """The error is this one, in every byte that JSON keeps; only the trace id is the answer's own."""
+    error = {"code": code, "message": message, "details": details}
+    body = {"success": False, "data": None, "error": error, "traceId": answer.headers["X-Request-Id"]}
+    assert (answer.status_code, answer.json()) == (status, body)
+    _check_trace(answer)
+
+
 def check_campaign(found: dict[str, Any]) -> None:
     assert set(found) == set(CAMPAIGN)
     assert [name for name, kind in CAMPAIGN.items() if not isinstance(found[name], kind)] == []

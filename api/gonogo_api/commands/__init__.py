@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from gonogo.errors import GonogoError
-from gonogo_api.commands import checking, demonstration, serving, tenants
+from gonogo_api.commands import checking, demonstration, moving, serving, tenants
 
 app = typer.Typer(
     name="gonogo",
@@ -24,6 +25,7 @@ app.command("worker")(serving.worker)
 app.command("migrate")(serving.migrate)
 app.add_typer(tenants.workspace, name="workspace")
 app.add_typer(tenants.key, name="key")
+app.add_typer(moving.imports, name="import")
 app.command("check")(checking.check)
 app.command("diagram")(checking.diagram)
 
@@ -55,5 +57,5 @@ def run() -> None:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True).print(f"[red]gonogo:[/red] {message}", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(f"[red]gonogo:[/red] {escape(message)}", highlight=False, soft_wrap=True)
     sys.exit(1)
