@@ -170,6 +170,60 @@ UNSERVED = {
 }
 
 
+# Every combination of a path that collides and a key
+
+
+COLLIDING = {
+    "/v1/campaigns": ("leadlex", ("leadlex", "leadterra")),
+    f"/v1/campaigns/{NOBODY}": ("leadlex", ("leadlex", "leadterra")),
+    f"/v1/campaigns/{CAMP}": ("leadterra", ("leadlex", "leadterra")),
+    "/v1/campaigns/42": ("leadlex", ("leadlex", "leadterra")),
+    f"/v1/campaigns/{HEX}": ("leadlex", ("leadlex", "leadterra")),
+    "/api/v1/campaigns": ("leadlex", ("burki", "bavlio")),
+    "/api/v1/campaigns/42": ("burki", ("burki", "bavlio")),
+    f"/api/v1/campaigns/{NOBODY}": ("bavlio", ("burki", "bavlio")),
+    f"/api/v1/campaigns/{HEX}": ("leadlex", ("burki", "bavlio")),
+    f"/api/v1/campaigns/{CAMP}": ("leadlex", ("burki", "bavlio")),
+}
+#: Bad keys, and whose their prefix is; nobody's where two products share it.
+BAD = {"wbk_x_y": "leadlex", "bk_live_x_y": "burki", "bav_live_x_y": "bavlio", "sk_live_x_y": "", "x": "", "": ""}
+
+
+@pytest.mark.parametrize("path", COLLIDING)
+def test_where_paths_collide_a_bad_key_is_refused_in_one_dialect(server: Server, path: str) -> None:
+    by_path, served_by = COLLIDING[path]
+    for key, by_key in BAD.items():
+        dialect = by_key or by_path
+        for method in ("GET", "HEAD"):
+            answer = Client(server.base, key or None).call(method, path)
+            assert answer.status_code == (401 if dialect in served_by else 404), (key, answer.text)
+        speaks(Client(server.base, key or None).get(path), dialect, 401 if dialect in served_by else 404)
+
+
+@pytest.mark.parametrize("path", COLLIDING)
+def test_where_paths_collide_a_good_key_is_answered_in_its_own_dialect(server: Server, path: str) -> None:
+    _, served_by = COLLIDING[path]
+    for dialect in DIALECTS:
+        answer = server.workspace(dialect).client().get(path)
+        assert answer.status_code != 401, dialect
+        if answer.status_code != 200:
+            says_no(answer, dialect)
+        assert (answer.status_code == 200) is (dialect in served_by and path.endswith("/campaigns")), dialect
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_key_that_ended_is_as_good_as_none(server: Server, dialect: str) -> None:
+    """It does not choose a dialect any more; its prefix does, and the path."""
+    tenant = server.workspace(dialect)
+    client = tenant.client()
+    key_id = str(client.key).rsplit("_", 2)[1]
+    assert tenant.client(dialect="leadlex").delete(f"/leadlex/v1/keys/{key_id}").status_code == 200
+    path = campaigns(tenant).removeprefix(f"/{dialect}")
+    expected = by_prefix(client.key) or by_shape(path)
+    speaks(client.get(path), expected, 401)
+    speaks(client.get(campaigns(tenant)), dialect, 401)
+
+
 # The shape of the path
 
 

@@ -20,17 +20,7 @@ from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.problems import json_response
 from gonogo_api.shapes import Data, Rejected, Shown, iso, one_of
 
-#: Status on the wire -> the task's own.
-TASK_STATUS: dict[str, tuple[str, ...]] = {
-    "pending": ("reviewing", "pending"),
-    "approved": ("approved",),
-    "completed": ("approved",),
-    "failed": ("approved",),
-    "dismissed": ("dismissed", "changes_requested", "expired", "void"),
-}
-
-
-TaskWord = Annotated[str, one_of(TASK_STATUS)]
+TaskWord = Annotated[str, one_of(contract.TASK_STATUS)]
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
 
 
@@ -420,15 +410,11 @@ def task(view: TaskView, now: Instant) -> TaskShown:
     case, own = view.case, reading.task_status(view.case, now)
     if case.task_id is None or case.asked_at is None:
         raise TypeError("a task is shown by its case, which has one")
-    shown = next(wire for wire, statuses in TASK_STATUS.items() if own in statuses)
-    ended = case.closed_as if case.task_run_id == case.run_id else None
-    if own == "approved" and ended in ("completed", "failed"):
-        shown = ended
     severity = Counter(found["severity"] for found in view.findings)
     return TaskShown(
         id=case.task_id,
         type="campaign_start",
-        status=shown,
+        status=contract.task_status(own, case.closed_as if case.task_run_id == case.run_id else None),
         outcome=own,
         description=f"Launch “{case.name}” to {view.recipients} recipients",
         created_at=iso(case.asked_at),

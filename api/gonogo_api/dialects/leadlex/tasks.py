@@ -10,7 +10,6 @@ from gonogo.ballots import Ballot
 from gonogo.call import Outcome
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.answers import (
-    TASK_STATUS,
     Approved,
     Dismissed,
     OneTask,
@@ -22,7 +21,7 @@ from gonogo_api.dialects.leadlex.answers import (
     task,
     whole_task,
 )
-from gonogo_api.dialects.leadlex.shapes import DIALECT, UUID, Approval, Comment, known
+from gonogo_api.dialects.leadlex.shapes import UUID, Approval, Comment, known
 from gonogo_api.door import Approver, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem
@@ -47,14 +46,14 @@ def list_tasks(
 
     With `mine` only what the key's owner may decide. A page may be short; while there is more, it links to the next.
     """
-    if status not in TASK_STATUS:
-        raise Problem("invalid", f"status: expected one of {', '.join(TASK_STATUS)}")
+    if status not in contract.TASK_STATUS:
+        raise Problem("invalid", f"status: expected one of {', '.join(contract.TASK_STATUS)}")
     if type != "campaign_start":
         raise Problem("invalid", "type: expected campaign_start")
     after = _task_cursor(cursor)
     page = visit.read(
         lambda call: reading.tasks(
-            call, statuses=TASK_STATUS[status], campaign_id=campaign_id, mine=mine, after=after, limit=limit
+            call, statuses=contract.TASK_STATUS[status], campaign_id=campaign_id, mine=mine, after=after, limit=limit
         )
     )
     now = visit.door.gate.clock.now()
@@ -86,12 +85,10 @@ def approve(visit: Approver, task_id: TaskId, body: Approval | None = None) -> R
     ballot = Ballot("approve", said.seal, acknowledge, said.comment)
     case = visit.step("approve", lambda call: service.approve(call, known(task_id, "task"), ballot)).case
     if case.task_open:
-        waits = Approved(
-            task_id=known(task_id, "task"), status="pending", execution_started=False, approvals=approvals(case)
-        )
-        return data(waits)
-    started = case.dispatch > 0 and contract.status(DIALECT, case.state) != "scheduled"
-    return data(Approved(task_id=known(task_id, "task"), status="approved", execution_started=started))
+        have = approvals(case)
+        return data(Approved(task_id=task_id.lower(), status="pending", execution_started=False, approvals=have))
+    started = case.state in contract.SENDING
+    return data(Approved(task_id=task_id.lower(), status="approved", execution_started=started))
 
 
 @router.post("/v1/lexi/tasks/{task_id}/dismiss", responses=says(Data[Dismissed]) | refuses(400))

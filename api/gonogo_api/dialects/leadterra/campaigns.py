@@ -137,7 +137,7 @@ def start(visit: Writer, wire_id: Id) -> Response:
     if case.task_open and visit.door.settings.leadterra_gated == "refuse":
         return approval_required()
     word = contract.status(DIALECT, case.state)
-    started_at = case.started_at if word == "running" else None  # gated anew, it is not under way
+    started_at = case.started_at if case.state in contract.SENDING else None  # gated anew, it is not under way
     return json_response(Started(id=case.wire_id, status=word, startedAt=iso_seconds(started_at)))
 
 
@@ -148,7 +148,7 @@ def pause(visit: Writer, wire_id: Id) -> Response:
     """Stop sending; on a draft and on what is paused already nothing happens."""
     outcome = visit.write(lambda call: service.pause(call, _found(call, wire_id)))
     word = contract.status(DIALECT, outcome.case.state)
-    if outcome.refused and word not in ("draft", "paused"):
+    if outcome.refused and outcome.case.state not in contract.STILL:
         raise Refused(outcome, "pause")
     return json_response(Paused(id=outcome.case.wire_id, status=word))
 

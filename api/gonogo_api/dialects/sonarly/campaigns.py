@@ -109,7 +109,7 @@ def start(account: Launcher, wire_id: CampaignId, _: Executing) -> Response:
         return outcome
 
     case = account.visit.step("start", launch).case
-    triggered = contract.status(DIALECT, case.state) == "active"
+    triggered = case.state in contract.SENDING
     created = (case.recipients or 0) if triggered else 0
     started = Started(campaign=account.shown(case), triggered=triggered, instancesCreated=created)
     body: StartedCampaignSuccessResponse = account.envelope(started)
