@@ -99,8 +99,80 @@ SITUATION = {
 #: Blockers that say what is missing, at a start and at a resume alike.
 READINESS = ("audience_empty", "content_missing", "sender_missing", "import_open", "start_in_past", "start_missed")
 
+#: Engine states in which messages are handed out, at once or soon.
+SENDING = frozenset({"active", "running"})
+
+#: Engine states in which a pause is no refusal in Leadterra: there is nothing to stop.
+STILL = frozenset({"draft", "paused"})
+
+#: What LeadLex calls a task -> the task's own statuses; `completed` and `failed` once its run is.
+TASK_STATUS: dict[str, tuple[str, ...]] = {
+    "pending": ("reviewing", "pending"),
+    "approved": ("approved",),
+    "completed": ("approved",),
+    "failed": ("approved",),
+    "dismissed": ("dismissed", "changes_requested", "expired", "void"),
+}
+
 #: Dialects in which a start of a paused campaign resumes it.
 RESUMES = frozenset({"leadlex", "leadterra", "burki"})
+
+#: Engine state -> the row of START that says where a campaign is; a draft can be started.
+PLACE = {
+    "pending_approval": "pending approval",
+    "scheduled": "scheduled",
+    "active": "active",
+    "running": "active",
+    "paused": "paused",
+    "completed": "completed",
+    "cancelled": "ended",
+    "failed": "ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The dialect's statuses in which it offers a call, and what it says in every other."""
+
+    statuses: tuple[str, ...]
+    otherwise: str
+
+
+#: Calls that a dialect offers in fewer statuses than the engine's table would.
+OFFERS: dict[str, dict[str, Offer]] = {
+    "burki": {
+        "stop": Offer(("running", "paused", "scheduled"), "Campaign cannot be stopped (invalid status)"),
+        "re-execute": Offer(("completed", "cancelled", "failed"), "Campaign cannot be re-executed (invalid status)"),
+        "unschedule": Offer(("scheduled",), "Campaign is not scheduled"),
+    },
+}
+#: The blocker of a call that is not offered; its message is the dialect's own.
+NOT_OFFERED = "wrong_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is said of a campaign that was started; `timed` where its start time is told, too."""
+
+    message: str
+    timed: bool = False
+
+
+#: Engine state after a start -> how Burki announces it.
+ANNOUNCED = {
+    "pending_approval": Announcement("Campaign awaits approval before its execution starts", timed=True),
+    "scheduled": Announcement("Campaign scheduled for {time}", timed=True),
+    "active": Announcement("Campaign execution started immediately"),
+}
+
+#: Engine state -> what Bavlio, whose status does not tell it from another, says in launch_error.
+LAUNCH_ERROR = {"cancelled": "cancelled"}
+
+
+def task_status(own: str, run_ended_as: str | None) -> str:
+    """What LeadLex calls a task of this status, whose run may have ended."""
+    found = next(wire for wire, statuses in TASK_STATUS.items() if own in statuses)
+    return run_ended_as if found == "approved" and run_ended_as in TASK_STATUS else found
 
 
 def words(dialect: str) -> list[str]:
@@ -130,3 +202,21 @@ def start_answer(dialect: str, blockers: tuple[Blocker, ...]) -> Answer:
     answer = START[situation(first)][dialect]
     reason = first.message[:1].lower() + first.message[1:]
     return Answer(answer.status, answer.code, (answer.message or first.message).format(reason=reason))
+
+
+def step_answer(dialect: str, blockers: tuple[Blocker, ...]) -> Answer:
+    """What a dialect that has codes says to any step that these blockers refuse: where the campaign is, else what it
+    lacks. To a draft, of which no step but a start says anything, a blocker's own code is all there is to say."""
+    first = blockers[0]
+    state = first.figures.get("status")
+    if state is None:
+        return start_answer(dialect, blockers)
+    row = PLACE.get(str(state))
+    code = START[row][dialect].code if row else first.code.upper()
+    return Answer(409, code, first.message)
+
+
+def not_offered(dialect: str, call: str, state: str) -> Blocker | None:
+    """Why the dialect does not offer the call to a campaign in this state, if it doesn't."""
+    offer = OFFERS[dialect][call]
+    return None if status(dialect, state) in offer.statuses else Blocker(NOT_OFFERED, offer.otherwise)

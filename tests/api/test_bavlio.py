@@ -1,19 +1,80 @@
 """Bavlio, as its clients see it (seed 004)."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from gonogo import service
+from gonogo.content import Content
 from support.driver_bavlio import CAMPAIGN, ROOT, STEP, Bavlio, check_campaign, error_of
-from support.drivers import ASKING, PEOPLE, pending_approval, running
+from support.drivers import ASKING, BROKEN, HELLO, PEOPLE, SITUATIONS, paused, pending_approval, running, scheduled
 from support.server import Client, Server
 
 MISSING = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 TEMPLATE = {"name": "Hello", "subject": "Hello", "body": "Dear {{ email }}, we launch."}
 NULL_AT_FIRST = {name for name, kind in CAMPAIGN.items() if isinstance(None, kind)}
+
+
+LIMIT = 30  # knocks of a key a minute, on the server that is strict
+#: Every change of a campaign finds it changed already.
+LOSING = (
+    "CREATE TRIGGER losing BEFORE UPDATE ON gonogo_campaign BEGIN SELECT RAISE(IGNORE); END",
+    "DROP TRIGGER losing",
+)
+#: What is done to a campaign, and what a key needs for it.
+VERBS = {
+    "launch": "campaigns:write",
+    "preflight": "campaigns:read",
+    "edit": "campaigns:write",
+    "pause": "campaigns:write",
+    "resume": "campaigns:write",
+}
+#: Situation -> what each verb that it rules out answers.
+RULED_OUT: dict[str, dict[str, tuple[str, str]]] = {
+    "draft": {
+        "pause": ("CAMPAIGN_NOT_ACTIVE", "Campaign is not active: it is draft"),
+        "resume": ("CAMPAIGN_NOT_PAUSED", "Campaign is not paused: it is draft"),
+    },
+    "pending approval": {
+        "launch": ("APPROVAL_PENDING", "The campaign already awaits approval"),
+        "preflight": ("APPROVAL_PENDING", "The campaign already awaits approval"),
+        "pause": ("APPROVAL_PENDING", "Campaign is not active: it is pending_approval"),
+        "resume": ("APPROVAL_PENDING", "Campaign is not paused: it is pending_approval"),
+    },
+    "scheduled": {
+        "launch": ("ALREADY_SCHEDULED", "Campaign is already scheduled"),
+        "preflight": ("ALREADY_SCHEDULED", "Campaign is already scheduled"),
+        "resume": ("ALREADY_SCHEDULED", "Campaign is not paused: it is scheduled"),
+    },
+    "active": {
+        "launch": ("ALREADY_LAUNCHED", "Campaign is already active"),
+        "preflight": ("ALREADY_LAUNCHED", "Campaign is already active"),
+        "edit": ("ALREADY_LAUNCHED", "Pause the campaign before you edit it"),
+        "resume": ("ALREADY_LAUNCHED", "Campaign is not paused: it is running"),
+    },
+    "paused": {
+        "launch": ("CAMPAIGN_PAUSED", "Campaign is paused"),
+        "preflight": ("CAMPAIGN_PAUSED", "Campaign is paused"),
+        "pause": ("CAMPAIGN_PAUSED", "Campaign is already paused"),
+    },
+    **{
+        end: {
+            **dict.fromkeys(
+                ("launch", "preflight", "edit", "resume"), ("CAMPAIGN_ENDED", f"Campaign is already {end}")
+            ),
+            "pause": ("CAMPAIGN_ENDED", f"Campaign is not active: it is {end}"),
+        }
+        for end in ("completed", "cancelled", "failed")
+    },
+    "no recipients": {"launch": ("NO_LAUNCHABLE_ROWS", "The campaign has no recipients left to send to.")},
+    "no steps": {"launch": ("NO_STEPS", "The campaign has no template and no steps.")},
+    "start time in the past": {"launch": ("START_IN_PAST", "The start time is in the past.")},
+}
 
 
 @pytest.fixture
@@ -121,6 +182,13 @@ def test_a_preflight_tells_what_would_refuse_the_launch(bavlio: Bavlio) -> None:
     assert "audience_empty" in [warning["code"] for warning in looked_at["warnings"]]
 
 
+def test_a_preflight_tells_what_a_draft_lacks(bavlio: Bavlio) -> None:
+    looked_at = bavlio.post(bavlio.campaign(content=False), "preflight").json()
+    lacks = {"row": None, "code": "content_missing", "message": "The campaign has no template and no steps."}
+    assert looked_at["warnings"] == [lacks]
+    assert looked_at["summary"] == {"total_rows": 2, "launchable_rows": 2, "warning_count": 1}
+
+
 def test_a_launch_that_awaits_approval_is_launching(bavlio: Bavlio) -> None:
     bavlio.tenant.policy(ASKING)
     wire_id = bavlio.campaign(unreviewed_launch_policy="launch_default")
@@ -149,7 +217,7 @@ def test_a_running_campaign_is_active_and_can_be_paused_and_resumed(bavlio: Bavl
     assert (paused["status"], paused["paused_reason"]) == ("paused", "person")
     resumed = bavlio.post(wire_id, "resume").json()
     assert (resumed["status"], resumed["paused_reason"]) == ("launching", None)
-    assert error_of(bavlio.post(wire_id, "resume"))[0] == "CAMPAIGN_NOT_PAUSED"
+    assert error_of(bavlio.post(wire_id, "resume"))[0] == "ALREADY_LAUNCHED"
 
 
 def test_a_patch_changes_what_it_names_and_closes_what_was_proposed(bavlio: Bavlio) -> None:
@@ -284,6 +352,151 @@ def test_a_body_over_the_limit_is_refused_in_shape(bavlio: Bavlio) -> None:
     assert (answer.status_code, error_of(answer)[0]) == (413, "PAYLOAD_TOO_LARGE")
 
 
+# Every error, whole
+
+
+def do(client: Client, verb: str, wire_id: str, body: Any = None) -> requests.Response:
+    path = f"{ROOT}/{wire_id}"
+    return client.patch(path, body or {"name": "Autumn"}) if verb == "edit" else client.post(f"{path}/{verb}", body)
+
+
+@pytest.mark.parametrize("situation", list(RULED_OUT))
+def test_a_wrong_state_is_a_conflict_and_the_code_says_which(bavlio: Bavlio, situation: str) -> None:
+    wire_id = SITUATIONS[situation](bavlio)
+    before = bavlio.state(wire_id)
+    for verb, (code, message) in RULED_OUT[situation].items():
+        assert said(do(bavlio.client, verb, wire_id)) == (409, {"detail": code, "message": message}), verb
+    assert (bavlio.state(wire_id), bavlio.shown(wire_id)["name"]) == (before, "Spring")
+
+
+def test_a_resume_that_the_review_refuses_is_a_conflict(bavlio: Bavlio) -> None:
+    wire_id = paused(bavlio)
+    bavlio.engine(service.revise, wire_id, content=Content((HELLO, *BROKEN.steps)))
+    answer = bavlio.post(wire_id, "resume")
+    assert (answer.status_code, error_of(answer)[0]) == (409, "REVIEW_BLOCKED")
+    assert bavlio.status(wire_id) == "paused"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_who_may_not_and_what_is_not_there_is_told_and_no_more(bavlio: Bavlio, verb: str) -> None:
+    wire_id = bavlio.campaign()
+    stranger, reviewer = Client(f"{bavlio.client.base}/bavlio"), bavlio.tenant.client("lexi")
+    assert said(do(stranger, verb, wire_id)) == (401, {"detail": "INVALID_API_KEY", "message": "Invalid API key"})
+    lacking = f"The key lacks the permission {VERBS[verb]}"
+    answer = said(do(reviewer, verb, wire_id))
+    assert answer == (403, {"detail": "INSUFFICIENT_PERMISSIONS", "message": lacking})
+    missing = {"detail": "CAMPAIGN_NOT_FOUND", "message": "Campaign not found"}
+    assert said(do(bavlio.client, verb, MISSING)) == (404, missing)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_wrong_with_a_request_is_told_and_no_more(bavlio: Bavlio, verb: str) -> None:
+    wire_id = bavlio.campaign()
+    path = f"{ROOT}/{wire_id}" if verb == "edit" else f"{ROOT}/{wire_id}/{verb}"
+    method = "PATCH" if verb == "edit" else "POST"
+
+    not_allowed = {"detail": "METHOD_NOT_ALLOWED", "message": "Method not allowed"}
+    assert said(bavlio.client.call("DELETE", path)) == (405, not_allowed)
+    too_large = {"detail": "PAYLOAD_TOO_LARGE", "message": "The body is larger than 1048576 bytes"}
+    assert said(raw(bavlio, b" " * 1_048_577, path, method)) == (413, too_large)
+    assert said(raw(bavlio, b'{"name": NaN}', path, method)) == (
+        422,
+        unprocessable(path, "", "expected valid JSON: NaN is not JSON", "malformed", "The body is not valid JSON"),
+    )
+    no_uuid = "Input should be a valid UUID, invalid length: found 2"
+    assert said(do(bavlio.client, verb, "42")) == (
+        422,
+        unprocessable(path.replace(wire_id, "42"), "campaign_id", no_uuid),
+    )
+
+
+def test_an_edit_of_another_type_or_shape_is_told_and_no_more(bavlio: Bavlio) -> None:
+    path = f"{ROOT}/{bavlio.campaign()}"
+    another = {"detail": "UNSUPPORTED_MEDIA_TYPE", "message": "Expected a body of type application/json"}
+    assert said(raw(bavlio, b"{}", path, "PATCH", kind="text/plain")) == (415, another)
+    low = "Input should be greater than or equal to 1"
+    answer = bavlio.client.patch(path, {"daily_limit": 0})
+    assert said(answer) == (422, unprocessable(path, "daily_limit", low))
+
+
+def test_a_path_that_is_not_there_is_told_and_no_more(bavlio: Bavlio) -> None:
+    nothing = {"detail": "NOT_FOUND", "message": "No such resource"}
+    assert said(bavlio.client.get("/bavlio/api/v1/nothing")) == (404, nothing)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_key_that_knocks_too_often_is_told_so_and_no_more(strict: Server, verb: str) -> None:
+    client = strict.workspace("bavlio").client()
+    for _ in range(LIMIT):
+        assert client.get(ROOT).status_code == 200
+    answer = do(client, verb, MISSING)
+    assert said(answer) == (429, {"detail": "RATE_LIMITED", "message": f"Rate limit exceeded: {LIMIT} requests"})
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_failure_of_our_own_says_that_it_is_one_and_no_more(strict: Server, verb: str) -> None:
+    bavlio = Bavlio(strict)
+    wire_id = bavlio.campaign()
+    with broken(strict, "ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
+        answer = do(bavlio.client, verb, wire_id)
+    assert said(answer) == (500, {"detail": "INTERNAL_ERROR", "message": "Internal server error"})
+
+
+@pytest.mark.parametrize(
+    ("verb", "arrange"),
+    [("launch", SITUATIONS["draft"]), ("edit", pending_approval), ("pause", scheduled), ("resume", paused)],
+)
+def test_a_lost_race_is_a_conflict_and_changes_nothing(
+    strict: Server, verb: str, arrange: Callable[[Bavlio], str]
+) -> None:
+    bavlio = Bavlio(strict)
+    wire_id = arrange(bavlio)
+    before = bavlio.state(wire_id)
+    with broken(strict, *LOSING):
+        answer = do(bavlio.client, verb, wire_id)
+    lost = {"detail": "CONFLICT", "message": "Somebody else changed it at the same time; try again"}
+    assert said(answer) == (409, lost)
+    assert (bavlio.state(wire_id), bavlio.shown(wire_id)["name"]) == (before, "Spring")
+
+
+def said(answer: requests.Response) -> tuple[int, Any]:
+    """The status and the whole body."""
+    assert answer.headers["Content-Type"] == "application/json"
+    return answer.status_code, answer.json()
+
+
+def unprocessable(path: str, loc: str, msg: str, kind: str = "invalid", message: str = "") -> dict[str, Any]:
+    return {
+        "error": "Request Validation Error",
+        "details": [{"loc": loc, "msg": msg, "type": kind}],
+        "path": path,
+        "message": message or f"{loc}: {msg}",
+    }
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that limits keys, on a database that tests break."""
+    folder = tmp_path_factory.mktemp("strict")
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_RATE_LIMIT": f"{LIMIT}/minute"})
+    yield server.start()
+    server.stop()
+
+
+@contextmanager
+def broken(server: Server, how: str, cure: str) -> Iterator[None]:
+    """While its database is like that."""
+    assert server.engine is not None
+    with server.engine.begin() as connection:
+        connection.execute(sa.text(how))
+    try:
+        yield
+    finally:
+        with server.engine.begin() as connection:
+            connection.execute(sa.text(cure))
+
+
 def wrong(answer: requests.Response) -> dict[str, Any]:
     """What a 422 says, once its shape was found right."""
     body: dict[str, Any] = answer.json()
@@ -301,6 +514,8 @@ def house(bavlio: Bavlio, wire_id: str) -> dict[str, Any]:
     return dict(campaign)
 
 
-def raw(bavlio: Bavlio, body: bytes) -> requests.Response:
-    headers = {"Authorization": f"Bearer {bavlio.client.key}", "Content-Type": "application/json"}
-    return requests.post(f"{bavlio.client.base}{ROOT}", data=body, headers=headers, timeout=30)
+def raw(
+    bavlio: Bavlio, body: bytes, path: str = ROOT, method: str = "POST", *, kind: str = "application/json"
+) -> requests.Response:
+    headers = {"Authorization": f"Bearer {bavlio.client.key}", "Content-Type": kind}
+    return requests.request(method, f"{bavlio.client.base}{path}", data=body, headers=headers, timeout=30)

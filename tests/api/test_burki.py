@@ -1,19 +1,93 @@
 """Burki, as its clients see it (seed 003)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from gonogo import service
 from support.driver_burki import ASSISTANT, ROOT, Burki, detail_of
-from support.drivers import ASKING, PEOPLE, completed, paused, pending_approval, running
+from support.drivers import (
+    ASKING,
+    PEOPLE,
+    SITUATIONS,
+    Driver,
+    completed,
+    paused,
+    pending_approval,
+    ready,
+    running,
+    scheduled,
+)
 from support.server import Client, Server
 
 AHEAD = "2099-02-15T09:00:00Z"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+WHEN = {"scheduled_time": AHEAD}
+UNUSABLE = "Cannot start campaign - the template can't be used: step 1, body, line 1: missing expression."
+LIMIT = 30  # knocks of a key a minute, on the server that is strict
+#: Every change of a campaign finds it changed already.
+LOSING = (
+    "CREATE TRIGGER losing BEFORE UPDATE ON gonogo_campaign BEGIN SELECT RAISE(IGNORE); END",
+    "DROP TRIGGER losing",
+)
+#: What is offered in some statuses only, and what is said in the others.
+OFFERED = {
+    "stop": (("running", "paused", "scheduled"), "Campaign cannot be stopped (invalid status)"),
+    "re-execute": (("completed", "cancelled", "failed"), "Campaign cannot be re-executed (invalid status)"),
+    "unschedule": (("scheduled",), "Campaign is not scheduled"),
+}
+NO_INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+
+
+def wrong(loc: str, msg: str, kind: str = "invalid") -> list[dict[str, Any]]:
+    return [{"loc": [loc], "msg": msg, "type": kind}]
+
+
+#: What is asked, of a campaign that is ready; the status; the detail.
+ERRORS: dict[str, tuple[Callable[[Burki, int], requests.Response], int, Any]] = {
+    "no key": (
+        lambda burki, it: Client(f"{burki.client.base}/burki").post(f"{ROOT}/{it}/start"),
+        401,
+        "Invalid API key",
+    ),
+    "no permission": (
+        lambda burki, it: burki.tenant.client("campaigns:read").post(f"{ROOT}/{it}/start"),
+        403,
+        "The key lacks the permission campaigns:write",
+    ),
+    "no campaign": (lambda burki, it: burki.post(str(it + 1), "start"), 404, "Campaign not found"),
+    "no path": (lambda burki, it: burki.client.get("/api/v1/nothing"), 404, "No such resource"),
+    "no method": (lambda burki, it: burki.client.get(f"{ROOT}/{it}/start"), 405, "Method not allowed"),
+    "too large": (
+        lambda burki, it: raw(burki, ROOT, b" " * 1_048_577, "application/json"),
+        413,
+        "The body is larger than 1048576 bytes",
+    ),
+    "no JSON by its type": (
+        lambda burki, it: raw(burki, ROOT, b"{}", "text/plain"),
+        415,
+        "Expected a body of type application/json",
+    ),
+    "no CSV by its type": (
+        lambda burki, it: raw(burki, f"{ROOT}/{it}/import-data", b"{}", "application/json"),
+        415,
+        "Expected a body of type text/csv",
+    ),
+    "no integer": (lambda burki, it: burki.post("abc", "start"), 422, wrong("campaign_id", NO_INTEGER)),
+    "no name": (lambda burki, it: burki.client.post(ROOT, {}), 422, wrong("name", "Field required")),
+    "no JSON": (
+        lambda burki, it: raw(burki, ROOT, b'{"name": NaN}', "application/json"),
+        422,
+        wrong("", "expected valid JSON: NaN is not JSON", "malformed"),
+    ),
+}
 
 
 @pytest.fixture
@@ -183,11 +257,98 @@ def test_a_scheduled_campaign_needs_a_time(burki: Burki) -> None:
     assert answer.json()["detail"][0]["loc"] == ["scheduled_time"]
 
 
-def test_a_start_without_an_executor_is_a_server_error_and_writes_nothing(idle: Burki) -> None:
+@pytest.mark.parametrize(("verb", "body"), [("start", None), ("re-execute", None), ("schedule", WHEN)])
+def test_a_start_without_an_executor_is_a_server_error_and_writes_nothing(idle: Burki, verb: str, body: Any) -> None:
     wire_id = idle.campaign()
-    answer = idle.start(wire_id)
-    assert (answer.status_code, detail_of(answer)) == (500, "Background task system unavailable")
-    assert idle.state(wire_id) == "draft"
+    before = idle.shown(wire_id)
+    answer = idle.post(wire_id, verb, body)
+    assert said(answer) == (500, {"success": False, "detail": "Background task system unavailable"})
+    assert idle.shown(wire_id) == before
+
+
+# Every error, whole
+
+
+@pytest.mark.parametrize(
+    ("situation", "detail"),
+    [
+        ("no recipients", "No contacts found"),
+        ("no steps", "Cannot start campaign - the campaign has no template and no steps."),
+        ("start time in the past", "Scheduled time is in the past"),
+        ("blocker of the review", UNUSABLE),
+        ("active", "Cannot start campaign - campaign is already active"),
+        ("completed", "All contacts have already been processed"),
+        ("cancelled", "Cannot start campaign - campaign is already cancelled"),
+        ("failed", "Cannot start campaign - campaign is already failed"),
+    ],
+)
+def test_a_start_that_is_refused_says_why_and_no_more(burki: Burki, situation: str, detail: str) -> None:
+    wire_id = SITUATIONS[situation](burki)
+    assert said(burki.start(wire_id)) == (400, {"success": False, "detail": detail})
+
+
+@pytest.mark.parametrize("name", list(ERRORS))
+def test_an_error_of_the_request_says_what_is_wrong_and_no_more(burki: Burki, name: str) -> None:
+    ask, status, detail = ERRORS[name]
+    assert said(ask(burki, int(burki.campaign()))) == (status, {"success": False, "detail": detail})
+
+
+def test_a_key_that_knocks_too_often_is_told_so_and_no_more(strict: Server) -> None:
+    client = strict.workspace("burki").client()
+    for _ in range(LIMIT):
+        assert client.get(ROOT).status_code == 200
+    answer = client.get(ROOT)
+    assert said(answer) == (429, {"success": False, "detail": f"Rate limit exceeded: {LIMIT} requests"})
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_a_failure_of_our_own_says_that_it_is_one_and_no_more(strict: Server) -> None:
+    burki = Burki(strict)
+    wire_id = burki.campaign()
+    with broken(strict, "ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
+        answers = [burki.start(wire_id), burki.client.get(f"{ROOT}/{wire_id}"), burki.client.get(ROOT)]
+    for answer in answers:
+        assert said(answer) == (500, {"success": False, "detail": "Internal server error"})
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [("start", None), ("schedule", WHEN), ("contacts", {"contacts": PEOPLE}), ("PATCH", {"name": "b"})],
+)
+def test_a_lost_race_says_so_and_no_more(strict: Server, verb: str, body: Any) -> None:
+    burki = Burki(strict)
+    wire_id = pending_approval(burki) if verb == "contacts" else burki.campaign()
+    before = burki.state(wire_id)
+    with broken(strict, *LOSING):
+        path = f"{ROOT}/{wire_id}"
+        answer = burki.client.patch(path, body) if verb == "PATCH" else burki.post(wire_id, verb, body)
+    lost = "Somebody else changed it at the same time; try again"
+    assert said(answer) == (409, {"success": False, "detail": lost})
+    assert burki.state(wire_id) == before
+
+
+# What is offered when
+
+
+@pytest.mark.parametrize("call", list(OFFERED))
+@pytest.mark.parametrize("arrange", [ready, scheduled, running, paused, completed], ids=lambda f: f.__name__)
+def test_a_call_is_offered_in_its_statuses_and_refused_in_every_other(
+    burki: Burki, call: str, arrange: Callable[[Driver], str]
+) -> None:
+    wire_id = arrange(burki)
+    before, (statuses, otherwise) = burki.status(wire_id), OFFERED[call]
+    answer = burki.post(wire_id, call)
+    if before in statuses:
+        assert (answer.status_code, answer.json()["success"]) == (200, True)
+    else:
+        assert said(answer) == (400, {"success": False, "detail": otherwise})
+        assert burki.status(wire_id) == before
+
+
+def test_an_edit_that_is_refused_speaks_of_no_start(burki: Burki) -> None:
+    wire_id = running(burki)
+    answer = burki.client.patch(f"{ROOT}/{wire_id}", {"name": "Autumn"})
+    assert said(answer) == (400, {"success": False, "detail": "Pause the campaign before you edit it"})
 
 
 # What campaigns are made of
@@ -288,6 +449,36 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Burki]:
     server = Server(f"sqlite:///{folder}/gonogo.db", folder, arguments=("--no-worker",)).start()
     yield Burki(server)
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that limits keys, on a database that tests break."""
+    folder = tmp_path_factory.mktemp("strict")
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_RATE_LIMIT": f"{LIMIT}/minute"})
+    yield server.start()
+    server.stop()
+
+
+@contextmanager
+def broken(server: Server, how: str, cure: str) -> Iterator[None]:
+    """While its database is like that."""
+    assert server.engine is not None
+    with server.engine.begin() as connection:
+        connection.execute(sa.text(how))
+    try:
+        yield
+    finally:
+        with server.engine.begin() as connection:
+            connection.execute(sa.text(cure))
+
+
+def said(answer: requests.Response) -> tuple[int, Any]:
+    """The status and the whole body, its fields in their order."""
+    assert answer.headers["Content-Type"] == "application/json"
+    body = answer.json()
+    assert list(body) in (["success", "detail"], ["success", "message", "campaign_id", "status"])
+    return answer.status_code, body
 
 
 def raw(burki: Burki, path: str, body: bytes, kind: str) -> requests.Response:

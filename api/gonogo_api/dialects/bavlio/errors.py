@@ -1,11 +1,13 @@
 """How Bavlio says no: `{"detail": "CODE", "message"}`, and 422 in a shape of its own."""
 
+from typing import Literal
+
 from fastapi import Request, Response
 
-from gonogo.definition import Blocker
 from gonogo_api import contract
 from gonogo_api.dialects.bavlio.shapes import DIALECT
 from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
+from gonogo_api.shapes import Shown
 
 CODES: dict[Kind, str] = {
     "unauthorized": "INVALID_API_KEY",
@@ -18,32 +20,50 @@ CODES: dict[Kind, str] = {
     "unavailable": "SERVICE_UNAVAILABLE",
     "internal": "INTERNAL_ERROR",
 }
+WRONG = 422
+
+
+class MistakeShown(Shown):
+    loc: str
+    msg: str
+    type: Literal["malformed", "invalid"]
+
+
+class Wrong(Shown):
+    """How an error looks where the request was wrong: what is wrong, and where."""
+
+    error: Literal["Request Validation Error"]
+    details: list[MistakeShown]
+    path: str
+    message: str
+
+
+class Error(Shown):
+    """How every other error looks; `detail` is a code."""
+
+    detail: str
+    message: str
+
+
+def shape(status: int) -> type[Wrong] | type[Error]:
+    return Wrong if status == WRONG else Error
 
 
 def render(problem: Problem, request: Request) -> Response:
-    if problem.kind in ("malformed", "invalid"):
-        return _wrong(problem, request.url.path)
-    code = CODES.get(problem.kind) or f"{problem.what}_not_found".removeprefix("path_").upper()
-    return _error(STATUS[problem.kind], code, problem.message)
+    kind = problem.kind
+    if kind in ("malformed", "invalid"):
+        found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
+        details = [MistakeShown(loc=place, msg=message, type=kind) for place, message in found]
+        wrong = Wrong(error="Request Validation Error", details=details, path=request.url.path, message=problem.message)
+        return json_response(wrong, WRONG)
+    code = CODES.get(kind) or f"{problem.what}_not_found".removeprefix("path_").upper()
+    return _error(STATUS[kind], code, problem.message)
 
 
 def refuse(refused: Refused, _: Request) -> Response:
-    answer = _answer(refused.event, refused.blockers)
+    answer = contract.step_answer(DIALECT, refused.blockers)
     return _error(answer.status, answer.code, answer.message)
 
 
-def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
-    if event == "start" or blockers[0].code in contract.READINESS:
-        return contract.start_answer(DIALECT, blockers)
-    return contract.Answer(409, blockers[0].code.upper(), blockers[0].message)
-
-
-def _wrong(problem: Problem, path: str) -> Response:
-    found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
-    details = [{"loc": place, "msg": message, "type": problem.kind} for place, message in found]
-    body = {"error": "Request Validation Error", "details": details, "path": path, "message": problem.message}
-    return json_response(body, 422)
-
-
 def _error(status: int, code: str, message: str) -> Response:
-    return json_response({"detail": code, "message": message}, status)
+    return json_response(Error(detail=code, message=message), status)

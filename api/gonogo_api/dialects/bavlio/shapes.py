@@ -1,25 +1,21 @@
-"""What Bavlio takes and what it shows."""
+"""What Bavlio takes."""
 
 import uuid
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Path
 from pydantic import AfterValidator, Field, model_validator
 from whenever import Instant
 
-from gonogo import parts, reading
+from gonogo import parts
 from gonogo.actor import Actor
 from gonogo.call import Call
 from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid
 from gonogo.models import Document
-from gonogo.parts import Rows
 from gonogo.reading import CampaignView
-from gonogo.review import Finding
 from gonogo.store import cases
-from gonogo_api import contract
-from gonogo_api.shapes import Contact, Long, LooseShape, Moment, Name, Text, iso
+from gonogo_api.shapes import Contact, Long, LooseShape, Moment, Name, Text
 
 DIALECT = "bavlio"
 DATASET, TEMPLATE = "dataset", "template"
@@ -148,60 +144,6 @@ SETTINGS: Document = {"timezone": "UTC", "daily_limit": 10_000, "min_interval_se
 def user_of(actor: Actor) -> str:
     """The UUID of whoever makes a campaign: a member's own, else one that always stands for the same key."""
     return actor.person if actor.is_member else str(uuid.uuid5(uuid.UUID(actor.workspace), actor.person))
-
-
-# What is shown
-
-
-def campaign(view: CampaignView, now: Instant) -> Document:
-    case, settings = view.case, {**SETTINGS, **view.settings}
-    status = contract.status(DIALECT, reading.status_of(case, now))
-    total = case.recipients if case.run_open and case.recipients is not None else case.contacts
-    window = settings.get("send_window") or {"start": None, "end": None}
-    return {
-        **case.extra,
-        "campaign_id": case.wire_id,
-        "name": case.name,
-        "status": status,
-        "launch_type": "scheduled" if case.start_at else case.extra["launch_type"],
-        **{name: settings[name] for name in SETTINGS},
-        "sending_window_start": window["start"],
-        "sending_window_end": window["end"],
-        "start_date": iso(case.start_at or case.run_start_at),
-        "total_leads": total,
-        "processed_leads": min(case.settled, case.recipients or 0),
-        "launch_job_id": case.run_id,
-        "launch_requested_at": iso(case.opened_at),
-        "launch_error": case.launch_error or ("cancelled" if status == "failed" else None),
-        "paused_reason": case.paused_reason,
-        "playground_discovery_dismissed_at": None,
-        "created_at": iso(case.created_at),
-        "updated_at": iso(case.updated_at),
-    }
-
-
-def launched(rows: Rows, launchable: int, steps: list[Document], findings: Sequence[Finding]) -> Document:
-    """Summary and warnings of a launch, or of one that is only looked at. Rows are counted from 0."""
-    skipped = [_warning(each.row, each.reason, f"The row is left out: {each.reason}.") for each in rows.named]
-    other = [*_ignored(steps), *(_warning(None, each.code, each.message) for each in findings)]
-    summary = {
-        "total_rows": rows.total,
-        "launchable_rows": launchable,
-        "warning_count": rows.left_out + len(other),
-    }
-    return {"summary": summary, "warnings": skipped + other}
-
-
-def _ignored(steps: list[Document]) -> Iterator[Document]:
-    """What a step asks for and does not get."""
-    if any(step["ai_personalization_enabled"] for step in steps):
-        yield _warning(None, "ai_personalization_ignored", "No text is generated: every row gets the template's.")
-    if any(len(step["variants"]) > 1 for step in steps):
-        yield _warning(None, "variants_ignored", "Every row gets the first variant.")
-
-
-def _warning(row: int | None, code: str, message: str) -> Document:
-    return {"row": row, "code": code, "message": message}
 
 
 # What is said of a campaign, in the service's words

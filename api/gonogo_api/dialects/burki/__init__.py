@@ -3,16 +3,23 @@
 from fastapi import FastAPI
 
 from gonogo_api.dialects.burki import campaigns, running
-from gonogo_api.dialects.burki.errors import refuse, render
+from gonogo_api.dialects.burki.errors import refuse, render, shape
 from gonogo_api.dialects.burki.shapes import DIALECT
 from gonogo_api.door import Door, dialect_app
 from gonogo_api.problems import install
 
+ABOUT = """Campaigns as Burki's clients know them: an assistant does the talking, contacts are added or imported as CSV.
+
+Ids are integers, counted in each workspace. There is no envelope: a campaign is shown as it is, and every answer to a
+step has `success`. Errors are `{"success": false, "detail": "..."}`; with 422, `detail` is a list of what is wrong and
+where. A start may await approval, where the workspace's policy asks for it: the campaign is `scheduled` until then.
+"""
+
 
 def app(door: Door) -> FastAPI:
     """Burki's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Burki", "", door)
+    made = dialect_app(DIALECT, "gonogo: Burki", ABOUT, door)
     made.include_router(campaigns.router)
     made.include_router(running.router)
-    install(made, render, refuse, lambda _: dict)
+    install(made, render, refuse, shape)
     return made

@@ -1,31 +1,59 @@
 """How Burki says no: `{"success": false, "detail": "..."}`, and a list of details where the request was wrong."""
 
+from typing import Literal
+
 from fastapi import Request, Response
 
 from gonogo_api import contract
-from gonogo_api.dialects.burki.shapes import DIALECT, WRONG_STATUS
+from gonogo_api.dialects.burki.shapes import DIALECT
 from gonogo_api.problems import STATUS, Kind, Problem, Refused, json_response
+from gonogo_api.shapes import Shown
 
-#: Where Burki's statuses are not everybody's.
-OWN: dict[Kind, int] = {"malformed": 422, "unavailable": 500}
+WRONG = 422
+#: Where else Burki's statuses are not everybody's (seed 003).
+OWN: dict[Kind, int] = {"unavailable": 500}
+
+
+class MistakeShown(Shown):
+    loc: list[str]
+    msg: str
+    type: Literal["malformed", "invalid"]
+
+
+class Wrong(Shown):
+    """How an error looks where the request was wrong: what is wrong, and where."""
+
+    success: Literal[False]
+    detail: list[MistakeShown]
+
+
+class Error(Shown):
+    """How every other error looks."""
+
+    success: Literal[False]
+    detail: str
+
+
+def shape(status: int) -> type[Wrong] | type[Error]:
+    return Wrong if status == WRONG else Error
 
 
 def render(problem: Problem, _: Request) -> Response:
-    status = OWN.get(problem.kind, STATUS[problem.kind])
-    if problem.kind == "unavailable":
-        return _error(status, "Background task system unavailable")
-    if problem.kind not in ("malformed", "invalid"):
-        return _error(status, problem.message)
-    found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
-    return _error(status, [{"loc": [path], "msg": message, "type": problem.kind} for path, message in found])
+    kind = problem.kind
+    if kind in ("malformed", "invalid"):
+        found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
+        details = [MistakeShown(loc=[path], msg=message, type=kind) for path, message in found]
+        return json_response(Wrong(success=False, detail=details), WRONG)
+    message = "Background task system unavailable" if kind == "unavailable" else problem.message
+    return _error(OWN.get(kind, STATUS[kind]), message)
 
 
 def refuse(refused: Refused, _: Request) -> Response:
     if refused.event == "pause":
         return _error(400, "Campaign is not running")
-    if refused.blockers[0].code == WRONG_STATUS:
-        return _error(400, refused.blockers[0].message)
-    return _error(400, _of_start(refused))
+    if refused.event == "start" and refused.blockers[0].code != contract.NOT_OFFERED:
+        return _error(400, _of_start(refused))
+    return _error(400, refused.blockers[0].message)
 
 
 def _of_start(refused: Refused) -> str:
@@ -36,5 +64,5 @@ def _of_start(refused: Refused) -> str:
     return contract.start_answer(DIALECT, refused.blockers).message
 
 
-def _error(status: int, detail: object) -> Response:
-    return json_response({"success": False, "detail": detail}, status)
+def _error(status: int, detail: str) -> Response:
+    return json_response(Error(success=False, detail=detail), status)
