@@ -15,8 +15,7 @@ from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list
 from gonogo.content import Content
 from gonogo.models import Document
-from gonogo.proposal import Proposal, propose
-from gonogo.store import cases, lists, workspaces
+from gonogo.store import lists, workspaces
 
 #: How many rows that are left out are named one by one.
 NAMED = 100
@@ -89,11 +88,6 @@ def rows(call: Call, list_id: str) -> Rows:
     named = lists.left_out(call.connection, list_id, NAMED) if left_out else []
     size: int = lists.size(call.connection, list_id)
     return Rows(size + left_out, left_out, tuple(LeftOut(row.position - 1, row.excluded) for row in named))
-
-
-def preflight(call: Call, campaign_id: str) -> Proposal:
-    """What a launch would be now, looked at to the end; nothing is written. Raises NotFound."""
-    return propose(call, cases.read(call.connection, call.by.workspace, campaign_id), at_once=True)
 
 
 def _add(call: Call, kind: str, wire_id: str, name: str, **more: str) -> Part:

@@ -83,11 +83,12 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class Launchability:
-    """What a start would meet now. Where the state does not offer one, nothing was looked at."""
+    """What a start would meet now, and how many it would go to. Where the state offers none, nothing was looked at."""
 
     blockers: tuple[Blocker, ...]
     findings: tuple[Finding, ...] = ()
     ruling: Ruling | None = None
+    recipients: int = 0
 
 
 def campaign(call: Call, campaign_id: str) -> CampaignView:
@@ -216,7 +217,7 @@ def launchability(call: Call, campaign_id: str) -> Launchability:
         return Launchability(decide(CAMPAIGN, case.state, "start", facts_of(call, case)).blockers)
     proposal = propose(call, case, at_once=True)
     decision = decide(CAMPAIGN, case.state, "start", facts_of(call, case, **proposal.facts()))
-    return Launchability(decision.blockers, proposal.findings, proposal.ruling)
+    return Launchability(decision.blockers, proposal.findings, proposal.ruling, proposal.recipients)
 
 
 def preview(call: Call, campaign_id: str, address: str, step: int = 0) -> Rendered:

@@ -95,12 +95,11 @@ def preflight(visit: Reader, campaign_id: Id) -> Response:
         seen = reading.launchability(call, case.id)
         if reading.status_of(case, call.now) in contract.PLACE:
             raise Refused(Outcome(case, seen.blockers), "start")
-        launchable = parts.preflight(call, case.id).recipients
         told = [finding for finding in seen.findings if finding.severity != "note"]
         codes = {finding.code for finding in told}
         lacks = [blocker for blocker in seen.blockers if blocker.code not in codes]
         rows = parts.rows(call, case.list_id)
-        return answers.preflight(rows, launchable, case.extra["steps_config"], [*told, *lacks])
+        return answers.preflight(rows, seen.recipients, case.extra["steps_config"], [*told, *lacks])
 
     return json_response(visit.read(look))
 
