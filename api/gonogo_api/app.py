@@ -7,13 +7,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
 from gonogo import database
 from gonogo.execution.channels import ChannelUnavailable
 from gonogo.execution.maildir import Maildir
 from gonogo.gate import Gate
+from gonogo_api import reference
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door
@@ -59,6 +60,9 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         alive = door.executor_alive()
         return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
 
+    def docs(_: Request) -> HTMLResponse:
+        return HTMLResponse(reference.page(apps))
+
     def wrong_method(_: Request, __: Exception) -> JSONResponse:
         body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
         return JSONResponse(body, 405, {"Allow": "GET, HEAD"})
@@ -66,6 +70,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
     routes = [
         Route("/healthz", healthz),
         Route("/readyz", readyz),
+        Route("/docs", docs),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
     app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of

@@ -125,3 +125,16 @@ def test_the_examples_are_the_seeds(server: Server, dialect: str, path: str) -> 
         if dialect == "leadlex":
             assert example["data"].pop("warnings") == []  # ours
         assert "".join(json.dumps(example, ensure_ascii=False).split()) in flat
+
+
+def test_the_page_shows_every_call_of_every_document(server: Server) -> None:
+    answer = requests.get(f"{server.base}/docs", timeout=30)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "http://" not in answer.text.replace("http://localhost", "")
+    for dialect in DIALECTS:
+        document = requests.get(f"{server.base}/{dialect}/openapi.json", timeout=30).json()
+        _, _, section = answer.text.partition(f'<section id="{dialect}">')
+        section, _, _ = section.partition("</section>")
+        for path, item in document["paths"].items():
+            for method in item:
+                assert f'<span class="method">{method.upper()}</span> {path}</code>' in section, (dialect, path)
