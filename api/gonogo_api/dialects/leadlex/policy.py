@@ -1,20 +1,18 @@
 """The policy: what asks people, and every version that did."""
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Response
 
 from gonogo import policy, reading, workspaces
 from gonogo.call import Call
 from gonogo.models import Document
 from gonogo.seal import digest
 from gonogo_api.dialects.leadlex.answers import PolicyShown, PolicyVersion, PolicyVersions, Valid, data
+from gonogo_api.dialects.leadlex.written import POLICY_BODY, Written
 from gonogo_api.door import IfMatch, PolicyWriter, Reader, StrictRoute, unchanged
 from gonogo_api.openapi import says
 from gonogo_api.shapes import Data, iso
 
 router = APIRouter(prefix="/v1/policy", route_class=StrictRoute, tags=["policy"])
-Written = Annotated[dict[str, Any], Body()]
 
 
 @router.get("", responses=says(Data[PolicyShown]))
@@ -23,7 +21,7 @@ def get_policy(visit: Reader) -> Response:
     return _shown(*visit.read(workspaces.current_policy))
 
 
-@router.put("", responses=says(Data[PolicyShown]))
+@router.put("", openapi_extra=POLICY_BODY, responses=says(Data[PolicyShown]))
 def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None) -> Response:
     """Put a policy into force. What was asked under the old one keeps what it asked."""
 
@@ -45,7 +43,7 @@ def policy_versions(visit: Reader) -> Response:
     return data(PolicyVersions(versions=shown))
 
 
-@router.post("/validate", responses=says(Data[Valid]))
+@router.post("/validate", openapi_extra=POLICY_BODY, responses=says(Data[Valid]))
 def validate_policy(_: Reader, document: Written) -> Response:
     """Could this be put into force? If not, every mistake is told. Changes nothing."""
     policy.parse(document)

@@ -1,0 +1,66 @@
+"""A policy in YAML is the policy that JSON would say, and nothing that JSON could not."""
+
+import pytest
+import requests
+
+from support.house import House, asking, refusal
+from support.server import Server
+
+YAML = """\
+# people decide
+rules:
+  - name: "everything"
+    approve:
+      stages:
+        - {group: approvers, quorum: 1}
+separation: none
+"""
+REFUSED = {
+    "a key twice": "rules: []\nrules: []\n",
+    "a key that is no text": "1: x\n",
+    "an alias": "a: &a [1]\nb: *a\n",
+    "a thousand laughs": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "a tag of Python": "!!python/object/apply:os.system ['true']\n",
+    "a date, said to be one": "a: !!timestamp 2026-01-01\n",
+    "bytes": "a: !!binary aGVsbG8=\n",
+    "NUL": 'a: "\\0"\n',
+    "half a character": 'a: "\\ud800"\n',
+    "no YAML": "a: [1\n",
+    "no UTF-8": "a: \udcff\n",
+    "nested without end": "[" * 5000 + "]" * 5000,
+    "two documents": "a: 1\n---\na: 2\n",
+}
+
+
+def put(house: House, text: str, kind: str = "application/yaml") -> requests.Response:
+    headers = {"Authorization": f"Bearer {house.client.key}", "Content-Type": kind}
+    body = text.encode(errors="surrogateescape")
+    return requests.put(f"{house.client.base}/v1/policy", data=body, headers=headers, timeout=30)
+
+
+@pytest.mark.parametrize("kind", ["application/yaml", "application/x-yaml; charset=utf-8", "TEXT/YAML"])
+def test_yaml_puts_the_same_policy_into_force_as_json(server: Server, kind: str) -> None:
+    house, other = House.of(server), House.of(server, policy=asking())
+    assert put(house, YAML, kind).status_code == 200
+    assert house.data("GET", "/v1/policy") == other.data("GET", "/v1/policy")
+    assert house.asked()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_json_could_not_say_is_refused(server: Server, name: str) -> None:
+    house = House.of(server)
+    answer = put(house, REFUSED[name])
+    assert refusal(answer) == (400, "validation_error", []), answer.text
+    assert house.data("GET", "/v1/policy")["version"] == 0
+
+
+def test_a_mistake_in_yaml_is_told_with_its_place(server: Server) -> None:
+    answer = put(House.of(server), YAML.replace("separation: none", "separation: friends"))
+    assert [mistake["path"] for mistake in answer.json()["error"]["mistakes"]] == ["separation"]
+
+
+def test_an_empty_text_and_another_type_are_no_policy(server: Server) -> None:
+    house = House.of(server)
+    assert refusal(put(house, "")) == (400, "validation_error", [])
+    assert refusal(put(house, YAML, "text/plain")) == (415, "validation_error", [])
+    assert house.data("GET", "/v1/policy")["version"] == 0
