@@ -3,9 +3,6 @@
 import csv
 import io
 import json
-import os
-import re
-import subprocess
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
@@ -469,22 +466,3 @@ def test_a_file_is_named_as_what_it_is_and_the_workspace_is_there(server: Server
 
 
 # The page
-
-
-def test_the_page_on_moving_in_is_true(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "moving-in.md").read_text()
-    [script] = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    answers = ran.stdout.splitlines()
-    assert answers == ['{"campaigns": 2}', '{"contacts": 3, "updated": 0}']
-    assert all(f"`{answer}`" in page for answer in answers)

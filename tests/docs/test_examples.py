@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gonogo
+from gonogo_api.settings import Settings
 from support.server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,19 @@ DOCUMENTS = sorted(
 def blocks(path: Path, language: str) -> str:
     """The fenced code of a document in one language, in order."""
     return "\n".join(re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL))
+
+
+def in_bash(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a page's commands in an empty folder, with the package's own on the path."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 def test_the_package_tells_what_is_true(tmp_path: Path) -> None:
@@ -50,21 +64,32 @@ def test_getting_started_goes_from_an_empty_folder_to_120_mails(tmp_path: Path) 
     script = blocks(ROOT / "docs" / "getting-started.md", "sh").replace("8000", port)
     wait = f"until curl --silent --fail http://127.0.0.1:{port}/healthz; do sleep 0.1; done"
     script = script.replace("&\n", f"&\nSERVER=$!\ntrap 'kill $SERVER' EXIT\n{wait}\n", 1)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    ran = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=tmp_path,
-        env={"PATH": path, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    ran = in_bash(script, tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert '"status":"pending_approval"' in ran.stdout
     assert '"execution_started":true' in ran.stdout
     assert "}}120\n" in ran.stdout  # what `ls | wc` says, behind the statistics
     assert '"version":1' in ran.stdout
+
+
+def test_the_page_on_moving_in_is_true(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "moving-in.md"
+    ran = in_bash(blocks(page, "sh"), tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    answers = ran.stdout.splitlines()
+    assert answers == ['{"campaigns": 2}', '{"contacts": 3, "updated": 0}']
+    assert all(f"`{answer}`" in page.read_text() for answer in answers)
+
+
+def test_every_setting_is_told_with_its_default() -> None:
+    page = (ROOT / "docs" / "serving.md").read_text()
+    told = dict(re.findall(r"^\| `GONOGO_(\w+)` \| ([^|]*) \|", page, re.MULTILINE))
+    assert {name.lower() for name in told} == Settings.model_fields.keys()
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        if default is not None:
+            said = told[name.upper()].strip("`")
+            assert said == (f"{default:g}" if isinstance(default, float) else str(default)), name
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
