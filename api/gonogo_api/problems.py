@@ -100,27 +100,27 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal, errors: Callabl
         return response
 
     @app.exception_handler(Problem)
-    def on_problem(request: Request, error: Problem) -> Response:
+    async def on_problem(request: Request, error: Problem) -> Response:
         return answer(request, error)
 
     @app.exception_handler(Refused)
-    def on_refusal(request: Request, error: Refused) -> Response:
+    async def on_refusal(request: Request, error: Refused) -> Response:
         return refuse(error, request)
 
     @app.exception_handler(NotFound)
-    def on_missing(request: Request, error: NotFound) -> Response:
+    async def on_missing(request: Request, error: NotFound) -> Response:
         return answer(request, Problem("not_found", f"{error.kind.capitalize()} not found", error.kind))
 
     @app.exception_handler(Invalid)
-    def on_invalid(request: Request, error: Invalid) -> Response:
+    async def on_invalid(request: Request, error: Invalid) -> Response:
         return answer(request, Problem("invalid", str(error), mistakes=error.mistakes))
 
     @app.exception_handler(RequestValidationError)
-    def on_validation(request: Request, error: RequestValidationError) -> Response:
+    async def on_validation(request: Request, error: RequestValidationError) -> Response:
         return answer(request, invalid_request(error))
 
     @app.exception_handler(HTTPException)
-    def on_http(request: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         kinds: dict[int, Kind] = {404: "not_found", 405: "method", 400: "malformed"}
         kind = kinds.get(error.status_code, "internal")
         message = {"not_found": "No such resource", "method": "Method not allowed"}.get(kind, str(error.detail))
@@ -130,7 +130,7 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal, errors: Callabl
     @app.exception_handler(Conflict)
     @app.exception_handler(OperationalError)
     @app.exception_handler(Exception)
-    def on_crash(request: Request, error: Exception) -> Response:
+    async def on_crash(request: Request, error: Exception) -> Response:
         log.error("request %s failed", request.scope["request_id"], exc_info=error)
         return answer(request, Problem("internal", "Internal server error"))
 

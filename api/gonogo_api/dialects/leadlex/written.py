@@ -52,7 +52,7 @@ class _Loader(yaml.SafeLoader):
     """Reads what JSON can say, and nothing else."""
 
     def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
             raise ValueError("every key must be a text, and stand there once")
         return super().construct_mapping(node, deep)

@@ -40,7 +40,7 @@ def granted(scope: str) -> Any:
     Whether another account group exists is nobody's business: the answer is the same.
     """
 
-    def account(
+    async def account(
         request: Request,
         visit: Annotated[Visit, needs(scope)],
         account_group: Annotated[

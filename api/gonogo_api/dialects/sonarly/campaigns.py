@@ -34,7 +34,7 @@ from gonogo_api.shapes import Rejected
 router = APIRouter(prefix="/v1/accounts/{accountGroupId}/campaigns", route_class=StrictRoute, tags=["campaigns"])
 
 
-def _campaign_id(
+async def _campaign_id(
     wire_id: Annotated[str, Path(alias="campaignId", description="Campaign ID: 24 hexadecimal digits")],
 ) -> str:
     return well_formed("campaignId", wire_id)
