@@ -4,7 +4,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import approving_postgresql, approving_sqlite, deciding, importing, launching, profiling, serving
+from benchmarks import (
+    approving_postgresql,
+    approving_sqlite,
+    deciding,
+    importing,
+    launching,
+    listing,
+    profiling,
+    serving,
+)
 from benchmarks.measure import HEADING, Comparison
 
 SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
@@ -14,6 +23,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "approve-postgresql": approving_postgresql.compare,
     "launch": launching.compare,
     "serve": serving.compare,
+    "list": listing.compare,
 }
 
 

@@ -5,17 +5,13 @@ same kind of database, in the same run. The ceiling is a FastAPI application wit
 and answers a model.
 """
 
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import requests
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
@@ -23,18 +19,16 @@ from pydantic import BaseModel
 from benchmarks.campaigns import CONTENT, approve, ask, folder, new_list, opened
 from benchmarks.http_client import request, send_all
 from benchmarks.measure import AtLeast, Comparison, Turn, alternate, seconds
-from gonogo.actor import SCOPES, Actor
-from gonogo.call import Call
+from benchmarks.server import new_key, process, served
+from gonogo.actor import Actor
 from gonogo.gate import Gate
 from gonogo.testing.fake_jobs import FakeJobs
-from gonogo_api import auth
 from support.pgserver import PgServer
 from support.server import free_port
 
 ROUNDS = 7
 TIMES = 200
 CONNECTIONS = 16
-PEPPER = "pepper of the benchmarks"
 
 
 def compare() -> Iterator[Comparison]:
@@ -45,14 +39,14 @@ def compare() -> Iterator[Comparison]:
         yield from _on("PostgreSQL", server.cluster.create("served"), server.cluster.create("called"), path)
 
 
-def _on(name: str, served: str, called: str, path: Path) -> Iterator[Comparison]:
+def _on(name: str, url: str, called: str, path: Path) -> Iterator[Comparison]:
     with (
-        opened(served, jobs=FakeJobs()) as (gate, by),
+        opened(url, jobs=FakeJobs()) as (gate, by),
         opened(called) as (library, same),
-        _server(served, path) as port,
+        served(url, path) as port,
         _bare() as bare_port,
     ):
-        key = _key(gate, by)
+        key = new_key(gate, by)
         lists = new_list(gate, by, 1), new_list(library, same, 1)
         empty = partial(send_all, bare_port, [request("POST", "/", body=b'{"name": "x"}')] * TIMES, CONNECTIONS)
         for step, prepare, call in (("approve", ask, approve), ("start", _drafts, _start)):
@@ -100,53 +94,12 @@ def _start(gate: Gate, by: Actor, campaign: str) -> None:
         raise RuntimeError(f"the start was refused: {outcome.blockers}")
 
 
-def _key(gate: Gate, by: Actor) -> str:
-    with gate.engine.begin() as connection:
-        call = Call(connection, by, gate.clock.now(), FakeJobs())
-        key, _ = auth.issue(call, PEPPER.encode(), workspace=by.workspace, dialect="leadlex", scopes=SCOPES)
-    return key
-
-
-@contextmanager
-def _server(url: str, path: Path) -> Iterator[int]:
-    """`gonogo serve` as a process of its own; it executes nothing, as the library's loop does not."""
-    port = free_port()
-    settings = {"GONOGO_PEPPER": PEPPER, "GONOGO_MAILDIR": f"{path}/mail", "GONOGO_RATE_LIMIT": "1000000/minute"}
-    arguments = ["serve", "--port", str(port), "--database-url", url, "--no-worker"]
-    with _process(["-m", "gonogo_api", *arguments], settings, f"http://127.0.0.1:{port}/healthz"):
-        yield port
-
-
 @contextmanager
 def _bare() -> Iterator[int]:
     """The ceiling, as a process of its own."""
     port = free_port()
-    with _process(["-m", "benchmarks.serving", str(port)], {}, f"http://127.0.0.1:{port}/"):
+    with process(["-m", "benchmarks.serving", str(port)], {}, f"http://127.0.0.1:{port}/"):
         yield port
-
-
-@contextmanager
-def _process(arguments: list[str], settings: dict[str, str], url: str) -> Iterator[None]:
-    quiet, environment = subprocess.DEVNULL, {**os.environ, **settings}
-    with subprocess.Popen([sys.executable, *arguments], env=environment, stdout=quiet, stderr=quiet) as process:
-        try:
-            _wait(process, url)
-            yield
-        finally:
-            process.terminate()
-
-
-def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended")
-        try:
-            requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"{url} does not answer")
 
 
 class Said(BaseModel):

@@ -35,7 +35,8 @@ def _launches(house: House, tape: Tape) -> str:
     tape.play("launched after approval", client, "GET", f"/v1/campaigns/{gated}/stats", mails=len(house.mails()))
     dismissed = house.start(house.draft(101))["task_id"]
     tape.play("dismiss", client, "POST", f"/v1/lexi/tasks/{dismissed}/dismiss")
-    tape.play("start of 100", client, "POST", START.format(house.draft(100)))
+    typed = Client(client.base, client.key, {"Content-Type": "application/json"})
+    tape.play("start of 100", typed, "POST", START.format(house.draft(100)))
     return gated
 
 

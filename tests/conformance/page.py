@@ -5,13 +5,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from conformance import leadlex
+from conformance import bavlio, burki, leadlex, leadterra, sonarly
 from conformance.proofs import Proof, lines_of
 from conformance.recording import Exchange, Tape, stage
 from gonogo_api import contract
 
 PAGE = Path(__file__).parents[2] / "docs" / "dialects.md"
-SEEDS: dict[str, ModuleType] = {"LeadLex": leadlex}
+SEEDS: dict[str, ModuleType] = {
+    "LeadLex": leadlex,
+    "Sonarly": sonarly,
+    "Leadterra": leadterra,
+    "Burki": burki,
+    "Bavlio": bavlio,
+}
 ABOUT = """# The five dialects
 
 One engine, five ways in. This page is made by `make dialects` from exchanges with live servers: every line of the five
@@ -49,7 +55,7 @@ def unproven(tapes: dict[str, Tape]) -> list[str]:
 def _holds(proof: Proof, tape: Tape) -> bool:
     try:
         return bool(proof.holds(*(tape.exchanges[name] for name in proof.by)))
-    except LookupError:
+    except (LookupError, TypeError):
         return False
 
 
@@ -91,11 +97,14 @@ def _tables() -> Iterator[str]:
     names = list(next(iter(contract.STATUS.values())))
     yield _table(["engine state", *names], [[state, *words.values()] for state, words in contract.STATUS.items()])
     yield "What start (launch) answers when the campaign is, or has:\n"
-    rows = [[row, *(_answer(each) for each in answers.values())] for row, answers in contract.START.items()]
+    rows = [[row, *(_cell_of(row, name) for name in names)] for row in contract.START]
     yield _table(["", *names], rows)
 
 
-def _answer(answer: contract.Answer) -> str:
+def _cell_of(row: str, name: str) -> str:
+    if row == "paused" and name in contract.RESUMES:
+        return "200, resumes"
+    answer = contract.START[row][name]
     said = " ".join(filter(None, (answer.code, answer.message)))
     return f"{answer.status} {said}".strip() if answer.status != 200 else "200, as if it had just happened"
 

@@ -32,11 +32,14 @@ def lines_of(number: str) -> list[str]:
 def at(body: Any, path: str) -> Any:
     """What stands at a path such as `data.tasks.0.id`. Raises LookupError."""
     for part in filter(None, path.split(".")):
-        body = body[int(part) if isinstance(body, list) else part]
+        try:
+            body = body[int(part) if isinstance(body, list) else part]
+        except (TypeError, ValueError):  # nothing that has parts, or no such number
+            raise LookupError(path) from None
     return body
 
 
-def answers(status: int, **fields: object) -> Answered:
+def answers(status: int, /, **fields: object) -> Answered:
     """The exchange was answered so: the status, and what stands at some paths (`__` for a dot)."""
     return lambda found: (
         found.status == status
@@ -80,7 +83,7 @@ def _paths(lines: list[str]) -> Iterator[tuple[str, Any]]:
         if value in ("{", "["):
             yield path(name), {} if value == "{" else []
             stack.append((name, value == "["))
-        elif text in ("}", "]"):
+        elif text[:1] in ("}", "]"):  # a heading may follow on the same line
             stack_path, (_, was_list) = path(), stack.pop()
             yield stack_path, [] if was_list else {}
         else:

@@ -43,8 +43,8 @@ class Exchange:
 
     def __str__(self) -> str:
         told = "".join(f"{name}: {value}\n" for name, value in self.headers.items())
-        sent = f"{self.sent}\n" if self.sent else ""
-        return f"{self.asked}\n{sent}\n{self.status}\n{told}{json.dumps(self.body, ensure_ascii=False)}"
+        sent = f"{self.sent}\n\n" if self.sent else ""
+        return f"{self.asked}\n\n{sent}HTTP/1.1 {self.status}\n{told}\n{json.dumps(self.body, ensure_ascii=False)}"
 
 
 class Tape:
@@ -58,7 +58,10 @@ class Tape:
     def play(self, name: str, client: Client, method: str, path: str, body: Any = None, **seen: Any) -> Any:
         """Send a request, write the exchange down under a name, and answer the body as it really came."""
         answer = client.call(method, path, body)
-        asked = f"{method} {path} with {self.steady(client.key) if client.key else 'no key'}"
+        kind = {"Content-Type": "application/json"} if body is not None else {}
+        headers = {"Authorization": f"Bearer {client.key}"} if client.key else {}
+        told = "".join(f"\n{name}: {value}" for name, value in {**headers, **client.headers, **kind}.items())
+        asked = f"{method} {path} HTTP/1.1{told}"
         self.exchanges[name] = Exchange(
             name,
             self.steady(asked),
@@ -118,5 +121,7 @@ def stage() -> Iterator[Stage]:
         try:
             yield made
         finally:
+            for server in made.running:
+                server.end()  # all of them at once: each takes its time to drain
             for server in made.running:
                 server.stop()

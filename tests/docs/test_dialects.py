@@ -5,6 +5,8 @@ import pytest
 from conformance.page import PAGE, page, recorded, unproven
 from conformance.recording import Tape
 
+pytestmark = pytest.mark.timeout(300)  # the recording starts a dozen servers
+
 
 @pytest.fixture(scope="module")
 def tapes() -> dict[str, Tape]:

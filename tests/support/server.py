@@ -76,11 +76,16 @@ class Server:
                 time.sleep(0.05)
         raise RuntimeError(f"the server did not start: {self.log[-2000:]}")
 
+    def end(self) -> None:
+        """Tell it to stop, and do not wait."""
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self) -> None:
         if self.engine is not None:
             self.engine.dispose()
         if self.process is not None:
-            self.process.terminate()
+            self.end()
             self.process.wait(30)
 
     def workspace(self, dialect: str = "leadlex", name: str = "Acme") -> "Tenant":

@@ -145,6 +145,10 @@ if tuple(_FIELDS) != tuple(Case.__slots__):
     raise TypeError("a Case is read by position: its fields and these columns must agree")
 
 
+#: The task of the present run, looked for among those of its campaign: gonogo_task_campaign_id_idx.
+_OF_RUN = sa.and_(task.c.campaign_id == campaign.c.id, task.c.run_id == run.c.id)
+
+
 def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
     """Cases, each with the present run's task unless another is named."""
     return (
@@ -152,7 +156,7 @@ def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any
         .join_from(campaign, workspace, workspace.c.id == campaign.c.workspace_id)
         .join(contacts, contacts.c.id == campaign.c.list_id)
         .outerjoin(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
-        .outerjoin(task, task.c.run_id == run.c.id if of_task is None else of_task)
+        .outerjoin(task, _OF_RUN if of_task is None else of_task)
         .where(campaign.c.removed_at.is_(None))
     )
 
@@ -225,13 +229,20 @@ def page(
     after: str,
     limit: int,
 ) -> list[Case]:
-    """Campaigns in order of their making, after the given id. Index: gonogo_campaign_listed_idx."""
-    wanted = select_cases().where(campaign.c.workspace_id == workspace_id, campaign.c.id > after)
+    """Campaigns in order of their making, after the given id. Index: gonogo_campaign_listed_idx.
+
+    The page is found first, and the rest joined to it: else PostgreSQL walks runs and tasks from the first one on.
+    """
+    found = sa.select(campaign.c.id).where(
+        campaign.c.workspace_id == workspace_id, campaign.c.id > after, campaign.c.removed_at.is_(None)
+    )
     if dialect is not None:
-        wanted = wanted.where(campaign.c.dialect == dialect)
+        found = found.where(campaign.c.dialect == dialect)
     if states is not None:
-        wanted = wanted.where(campaign.c.state.in_(states))
-    return [Case(*row) for row in connection.execute(wanted.order_by(campaign.c.id).limit(limit))]
+        found = found.where(campaign.c.state.in_(states))
+    listed = found.order_by(campaign.c.id).limit(limit).subquery("listed")
+    wanted = select_cases().join(listed, listed.c.id == campaign.c.id).order_by(listed.c.id)
+    return [Case(*row) for row in connection.execute(wanted)]
 
 
 def _one(found: sa.CursorResult[Any], workspace_id: str, kind: str, wanted: str) -> Case:
@@ -347,21 +358,19 @@ def due(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, 
     return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
 
 
+#: With literal values: SQLite takes a partial index only where it reads the condition of the index in the statement.
+_ASKED = sa.text("gonogo_task.status IN ('reviewing', 'pending')")
+
+
 def overdue(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
     """(workspace, campaign) whose open task is past its deadline. Index: gonogo_task_deadline_idx."""
     wanted = (
         sa.select(task.c.workspace_id, task.c.campaign_id)
-        .where(task.c.status.in_(("reviewing", "pending")), task.c.expires_at <= now)
+        .where(_ASKED, task.c.expires_at <= now)
         .order_by(task.c.expires_at)
         .limit(limit)
     )
     return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
-
-
-def sending(connection: sa.Connection, limit: int) -> list[Case]:
-    """Campaigns that an executor should be busy with. Index: gonogo_campaign_sending_idx."""
-    wanted = select_cases().where(campaign.c.state.in_(("active", "running"))).limit(limit)
-    return [Case(*row) for row in connection.execute(wanted)]
 
 
 # Tasks, as reviewers list them.
@@ -376,16 +385,36 @@ def tasks(
     after: tuple[Instant, str] | None,
     limit: int,
 ) -> list[Case]:
-    """Tasks of a workspace in order of their making, each with its case. Index: gonogo_task_listed_idx."""
-    wanted = select_cases(of_task=task.c.campaign_id == campaign.c.id).where(
-        task.c.workspace_id == workspace_id, task.c.status.in_(statuses)
+    """Tasks of a workspace in order of their making, each with its case.
+
+    The page is found first, by itself, and its cases joined to it. Index: gonogo_task_listed_idx; for the tasks of one
+    campaign, which are few, gonogo_task_campaign_id_idx.
+    """
+    if campaign_id is None:
+        # each status is a range of the index, in order already: none is read further than a page goes, where
+        # `status IN (...)` would read and sort all of them
+        of_workspace = task.c.workspace_id == workspace_id
+        ranges = [_tasks(after, limit).where(of_workspace, task.c.status == status) for status in statuses]
+    else:
+        # the workspace is asked of the campaign: asked of the task, it would open the way to the longer index
+        of_campaign = sa.and_(campaign.c.id == campaign_id, campaign.c.workspace_id == workspace_id)
+        found = _tasks(after, limit).join(campaign, campaign.c.id == task.c.campaign_id)
+        ranges = [found.where(of_campaign, task.c.campaign_id == campaign_id, task.c.status.in_(statuses))]
+    merged = sa.union_all(*(sa.select(each.subquery()) for each in ranges))
+    columns = merged.selected_columns
+    listed = merged.order_by(columns.created_at, columns.id).limit(limit).subquery("listed")
+    wanted = (
+        select_cases(of_task=task.c.campaign_id == campaign.c.id)
+        .join(listed, listed.c.id == task.c.id)
+        .order_by(listed.c.created_at, listed.c.id)
     )
-    if campaign_id is not None:
-        wanted = wanted.where(task.c.campaign_id == campaign_id)
-    if after is not None:
-        wanted = wanted.where(
-            sa.tuple_(task.c.created_at, task.c.id)
-            > sa.tuple_(sa.literal(after[0], task.c.created_at.type), sa.literal(after[1]))
-        )
-    ordered = wanted.order_by(task.c.created_at, task.c.id).limit(limit)
-    return [Case(*row) for row in connection.execute(ordered)]
+    return [Case(*row) for row in connection.execute(wanted)]
+
+
+def _tasks(after: tuple[Instant, str] | None, limit: int) -> sa.Select[Any]:
+    """Where tasks stand in the order of their making: the first ones, or those that follow the given one."""
+    wanted = sa.select(task.c.id, task.c.created_at).order_by(task.c.created_at, task.c.id).limit(limit)
+    if after is None:
+        return wanted
+    place = sa.tuple_(sa.literal(after[0], task.c.created_at.type), sa.literal(after[1]))
+    return wanted.where(sa.tuple_(task.c.created_at, task.c.id) > place)
