@@ -40,8 +40,8 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 #: How many rows that can't be taken are named one by one.
 NAMED = 100
-#: The largest integer id: beyond it, JSON's readers no longer tell neighbours apart (RFC 8259, section 6).
-LARGEST = 2**53
+#: The largest integer id. JSON's readers tell neighbours apart up to 2**53 (RFC 8259, section 6); ids count on from it.
+LARGEST = 2**52
 
 
 class NotTaken(GonogoError):

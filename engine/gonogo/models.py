@@ -78,7 +78,8 @@ class Workspace(Base, table=True):
     salt: bytes  # keys the digests of addresses, so that equal addresses can be found without storing them
     sender_id: str | None = None  # the version used by campaigns that name no sender
     policy: int = 0  # the version in force; 0 is the built-in default
-    numbers: int = 0  # the last integer id given to a campaign or an assistant
+    #: The last integer id given to a campaign or an assistant.
+    numbers: int = Field(default=0, sa_type=sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
     created_at: Instant = Field(sa_type=Utc)
 
 

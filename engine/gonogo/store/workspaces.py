@@ -61,15 +61,10 @@ def next_number(connection: sa.Connection, workspace_id: str) -> int:
     return int(connection.execute(raised.returning(workspace.c.numbers)).scalar_one())
 
 
-#: The largest number that the counter's column holds on both databases.
-_LARGEST = 2**31 - 1
-
-
 def pass_number(connection: sa.Connection, workspace_id: str, number: int) -> None:
-    """Never give this number, which was given elsewhere, nor any below it. One beyond the counter is never given."""
-    if number < _LARGEST:
-        behind = workspace.update().where(workspace.c.id == workspace_id, workspace.c.numbers < number)
-        connection.execute(behind.values(numbers=number))
+    """Never give this number, which was given elsewhere, nor any below it."""
+    behind = workspace.update().where(workspace.c.id == workspace_id, workspace.c.numbers < number)
+    connection.execute(behind.values(numbers=number))
 
 
 def has_campaign(connection: sa.Connection, campaign_id: str) -> bool:
