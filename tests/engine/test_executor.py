@@ -3,7 +3,9 @@
 The rows themselves are audited after every test (`conftest.bench`): sums, seals, and that nobody got two.
 """
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 from whenever import TimeDelta
@@ -11,7 +13,7 @@ from whenever import TimeDelta
 from gonogo import proposal, service
 from gonogo.content import Content, Step, Template
 from gonogo.execution import executor
-from gonogo.execution.channels import ChannelUnavailable, Message, Receipt
+from gonogo.execution.channels import ChannelUnavailable, Delivery, Message, Receipt
 from gonogo.execution.executor import message_id
 from gonogo.store import ledger
 from gonogo.store.cases import Case
@@ -161,7 +163,7 @@ def test_a_channel_that_is_down_pauses_the_campaign_with_the_reason(bench: Bench
     paused = bench.case(case.id)
     assert (paused.state, paused.paused_reason, paused.permit_id) == ("paused", "The relay is down.", case.permit_id)
     assert bench.sink.addresses == everybody(6)
-    assert bench.states(case.id) == {"sent": 6, "failed": 2}  # of the second batch; no third one was claimed
+    assert bench.states(case.id) == {"sent": 6}  # what was claimed besides is handed back
 
 
 def test_once_the_channel_is_up_again_everybody_is_reached_once(bench: Bench) -> None:
@@ -171,13 +173,33 @@ def test_once_the_channel_is_up_again_everybody_is_reached_once(bench: Bench) ->
     bench.sink.answers = lambda _: None
     bench.did(service.resume, case.id)
     bench.jobs.run()
-    assert bench.case(case.id).paused_reason is None
-    bench.did(service.reopen, case.id, "failed")
-    bench.did(service.start, case.id)
-    bench.did(service.approve, bench.case(case.id).task_id, by=bench.bob)
+    ended = bench.case(case.id)
+    assert (ended.state, ended.run, ended.paused_reason) == ("completed", 1, None)
+    assert bench.sink.addresses == everybody(20)
+    assert bench.states(case.id) == {"sent": 20}
+
+
+def test_of_a_batch_that_came_back_in_parts_the_rest_goes_out_once(bench: Bench) -> None:
+    """A channel that sends side by side hands back what stands between."""
+    deliver, calls = bench.sink.deliver, []
+
+    def in_parts(messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
+        calls.append(len(messages))
+        if len(calls) > 1:
+            return deliver(messages, in_time)
+        sent = deliver([messages[1], messages[3]], in_time).receipts
+        return Delivery([None, sent[0], None, sent[1]], "The relay is down.")
+
+    bench.sink.deliver = in_parts  # type: ignore[method-assign]
+    case = bench.launched(10)
     bench.jobs.run()
-    assert bench.case(case.id).state == "completed"
-    assert sorted(bench.sink.addresses) == sorted(everybody(20))
+    assert (bench.case(case.id).state, bench.case(case.id).cursor) == ("paused", 0)
+    bench.did(service.resume, case.id)
+    bench.jobs.run()
+    everyone = everybody(10)
+    assert bench.sink.addresses == [everyone[1], everyone[3], everyone[0], everyone[2], *everyone[4:]]
+    assert bench.states(case.id) == {"sent": 10}
+    assert bench.case(case.id).sent == 10
 
 
 def test_what_could_not_be_made_durable_is_unknown(bench: Bench) -> None:
@@ -406,14 +428,52 @@ def test_a_worker_past_its_lease_sends_nothing_more(bench: Bench) -> None:
     def stand_still() -> None:
         bench.monotonic += 10
 
+        bench.clock.move(LAPSE)
+        bench.tick.once()  # another process takes the run over
+
     case = bench.launched(12)
     bench.sink.answers = at(5, stand_still)
     bench.jobs.run_one()
-    assert bench.sink.addresses[:6] == everybody(6)  # the one that was on its way, and none after it
-    assert not {"p6@example.com", "p7@example.com"} & set(bench.sink.addresses)
+    assert bench.sink.addresses == everybody(6)  # the one that was on its way, and none after it
+    bench.sink.answers = lambda _: None
     finish(bench)
     assert bench.case(case.id).state == "completed"
-    assert bench.states(case.id) == {"sent": 10, "unknown": 2}
+    assert bench.sink.addresses == [*everybody(6), *everybody(12)[8:]]
+    assert bench.states(case.id) == {"sent": 8, "unknown": 4}
+
+
+def test_a_worker_past_its_lease_goes_on_where_nobody_took_over(bench: Bench) -> None:
+    """Its lease is renewed first: what it had not begun is handed out again, and goes out once."""
+
+    def stand_still() -> None:
+        bench.monotonic += 10
+
+    case = bench.launched(12)
+    bench.sink.answers = at(5, stand_still)
+    bench.jobs.run()
+    assert bench.sink.addresses == everybody(12)
+    assert bench.states(case.id) == {"sent": 12}
+
+
+def test_a_slow_batch_keeps_its_lease(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a relay takes its time, the lease is renewed, again and again."""
+    monkeypatch.setattr(executor, "LEASE", TimeDelta(seconds=0.5))
+    renewed = threading.Event()
+
+    def wait_for_two_renewals() -> None:
+        until = bench.scalar("SELECT until FROM gonogo_lease WHERE campaign_id IS NOT NULL")
+        for _ in range(2):
+            bench.clock.move(TimeDelta(seconds=0.2))
+            deadline = time.monotonic() + 10
+            while bench.scalar("SELECT until FROM gonogo_lease WHERE campaign_id IS NOT NULL") == until:
+                assert time.monotonic() < deadline
+                renewed.wait(0.01)
+            until = bench.scalar("SELECT until FROM gonogo_lease WHERE campaign_id IS NOT NULL")
+
+    case = bench.launched(3)
+    bench.sink.answers = at(1, wait_for_two_renewals)
+    bench.jobs.run()
+    assert bench.states(case.id) == {"sent": 3}
 
 
 def test_a_lapsed_worker_is_taken_over_and_what_it_held_is_unknown(bench: Bench) -> None:
@@ -506,7 +566,9 @@ def test_a_settled_message_is_not_settled_again_by_who_lost_the_lease(bench: Ben
     bench.clock.move(LAPSE)
     bench.tick.once()
     with bench.engine.begin() as connection:
-        late = ledger.settle(connection, run_id=str(case.run_id), step=0, token=lease, now=NOW, span=(0, 3), unsent=[])
+        late = ledger.settle(
+            connection, run_id=str(case.run_id), step=0, token=lease, now=NOW, sent=[0, 1, 2, 3], unsent=[]
+        )
         assert not ledger.renew_lease(connection, lease, NOW)
     assert late == {"sent": 0}
     assert bench.states(case.id) == {"unknown": 4}
@@ -528,7 +590,7 @@ def test_a_worker_settles_only_what_it_claimed_itself(bench: Bench) -> None:
     bench.claim(case, 2, another)
     with bench.engine.begin() as connection:
         settled = ledger.settle(
-            connection, run_id=str(case.run_id), step=0, token=mine, now=NOW, span=(0, 3), unsent=[(3, "failed", "")]
+            connection, run_id=str(case.run_id), step=0, token=mine, now=NOW, sent=[0, 1, 2], unsent=[(3, "failed", "")]
         )
         ledger.progress(connection, str(case.run_id), settled, {})
     assert settled == {"sent": 2, "failed": 0}

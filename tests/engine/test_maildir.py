@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from whenever import Instant
 
-from gonogo.execution.channels import SENT, Channel, ChannelUnavailable, Message
+from gonogo.execution.channels import SENT, Channel, ChannelUnavailable, Delivery, Message
 from gonogo.execution.email import MailInvalid, compose
 from gonogo.execution.maildir import Maildir
 
@@ -222,8 +222,7 @@ def files(box: Path) -> dict[str, list[str]]:
 
 def test_a_message_becomes_one_file_named_after_its_id(box: Path) -> None:
     channel: Channel = Maildir(box)
-    assert channel.send(ADA) == SENT
-    channel.flush()
+    assert channel.deliver([ADA], lambda: True) == Delivery([SENT])
     channel.close()
     assert files(box) == {"tmp": [], "new": ["7f3a.12.0@gonogo.eml"], "cur": []}
     assert (box / "new" / "7f3a.12.0@gonogo.eml").read_bytes() == compose(ADA)

@@ -15,14 +15,14 @@ from whenever import TimeDelta
 from gonogo import database, tick
 from gonogo.actor import Actor
 from gonogo.execution import executor
-from gonogo.execution.channels import SENT, Message, Receipt
+from gonogo.execution.channels import SENT, Message, OneByOne, Receipt
 from gonogo.gate import Gate
 from gonogo.jobs_dbos import DbosJobs
 
 BATCH = 5
 
 
-class Spool:
+class Spool(OneByOne):
     """A channel into a file: what is in it was sent, whatever becomes of the process."""
 
     kind = "email"

@@ -13,7 +13,7 @@ from gonogo.actor import SCOPES, Actor, machine
 from gonogo.call import Call, Outcome
 from gonogo.clock import new_id
 from gonogo.content import Content, Step, Template
-from gonogo.execution.channels import SENT, Message, Receipt
+from gonogo.execution.channels import SENT, Message, OneByOne, Receipt
 from gonogo.execution.executor import Executor
 from gonogo.models import Base, Document
 from gonogo.service import Draft
@@ -57,7 +57,7 @@ class HandClock:
         self.at += by
 
 
-class Sink:
+class Sink(OneByOne):
     """A channel that keeps what it is given. `answers` is asked first: it may raise, act, or answer otherwise."""
 
     kind = "email"
@@ -201,9 +201,9 @@ class Bench:
             ledger.add_lease(connection, case, lease, self.clock.now() + TimeDelta(seconds=5))
             counts = {}
             if sent:
-                span = (claimed[0].position, claimed[sent - 1].position)
+                out = [each.position for each in claimed[:sent]]
                 counts = ledger.settle(
-                    connection, run_id=run_id, step=step, token=lease, now=self.clock.now(), span=span, unsent=[]
+                    connection, run_id=run_id, step=step, token=lease, now=self.clock.now(), sent=out, unsent=[]
                 )
             ledger.progress(connection, run_id, counts, {"cursor": claimed[-1].position + 1})
 

@@ -1,5 +1,7 @@
 """The seam to whatever carries a message: what it is handed, what it answers, and what each answer promises."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -29,7 +31,7 @@ class Message:
 class Receipt:
     """What became of one message, and the reason where it was not sent.
 
-    sent: the channel took it, and holds it durably once `flush` has returned, or the relay said yes.
+    sent: the channel took it and holds it durably, or the relay said yes.
     rejected: it can't be delivered as it is, now or later: the address, or the message itself, was refused.
     failed: it was not delivered, and nothing of it is out; another try may do better.
     unknown: nobody can tell. It may have arrived, so it is never sent again without a person's word.
@@ -42,12 +44,17 @@ class Receipt:
 SENT = Receipt("sent")
 
 
-class ChannelUnavailable(Exception):
-    """The channel itself can't carry anything now, whatever the message; the campaign pauses, with the `reason`.
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a batch: a receipt for every message, in order, and None for one of which nothing is out and
+    that nobody refused; it is handed out again. `trouble` is why the channel can carry nothing now."""
 
-    Raised by `send`, nothing of that message is out. Raised by `flush`, the receipts since the last flush promise
-    nothing: those messages are unknown.
-    """
+    receipts: Sequence[Receipt | None]
+    trouble: str | None = None
+
+
+class ChannelUnavailable(Exception):
+    """The channel itself can't carry anything now, whatever the message; the campaign pauses, with the `reason`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,18 +62,47 @@ class ChannelUnavailable(Exception):
 
 
 class Channel(Protocol):
-    """A way to send, used by one worker at a time."""
+    """A way to send. Workers of one process share it, each in a thread of its own."""
 
     kind: str
 
-    def send(self, message: Message) -> Receipt:
-        """Try once. Raises ChannelUnavailable."""
+    def deliver(self, messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
+        """Try every message once, in whatever order, and none after `in_time` has said no: it is asked before each.
 
-    def flush(self) -> None:
-        """Make everything sent so far durable: called once a batch, before its receipts are recorded.
-
-        A "sent" is a promise only when the next flush has returned. Raises ChannelUnavailable.
+        What is told as sent is durable when this returns. Raises nothing: trouble is part of the answer.
         """
 
     def close(self) -> None:
         """Let go of connections and files; the channel is not used again."""
+
+
+class OneByOne(ABC):
+    """A channel that carries one message after the other, and makes a whole batch durable at its end."""
+
+    @abstractmethod
+    def send(self, message: Message) -> Receipt:
+        """Try once. A "sent" is a promise only when the next `flush` has returned.
+
+        Raises ChannelUnavailable: nothing of this message is out.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Make what was sent durable. Raises ChannelUnavailable: what was sent since the last one is unknown."""
+
+    def deliver(self, messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
+        receipts: list[Receipt | None] = []
+        trouble = None
+        try:
+            for message in messages:
+                if not in_time():
+                    break
+                receipts.append(self.send(message))
+        except ChannelUnavailable as error:
+            trouble = error.reason
+        try:
+            self.flush()
+        except ChannelUnavailable as error:
+            trouble = error.reason
+            receipts = [Receipt("unknown", trouble) if each == SENT else each for each in receipts]
+        return Delivery([*receipts, *[None] * (len(messages) - len(receipts))], trouble)

@@ -8,11 +8,15 @@ sent again by itself. So: at most once each.
 
 import json
 import logging
+import math
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from whenever import Instant, TimeDelta
 
 from gonogo import service
@@ -22,7 +26,8 @@ from gonogo.campaign import ACTIVE, RUNNING
 from gonogo.clock import Clock, new_id
 from gonogo.content import Compiled, Content, RenderError, TemplateInvalid
 from gonogo.content import compile as compile_content
-from gonogo.execution.channels import Channel, ChannelUnavailable, Message
+from gonogo.errors import DatabaseUnusable
+from gonogo.execution.channels import Channel, Message
 from gonogo.execution.rendering import rendered_for, supplied
 from gonogo.jobs import Jobs
 from gonogo.models import Document
@@ -38,8 +43,19 @@ LEASE = TimeDelta(seconds=5)
 #: Batches in a segment: then the next one is enqueued, wherever it may run.
 BATCHES = 200
 
+#: How often a lease is renewed while a batch goes out, in a lease's length.
+BEATS = 5
+
 #: What became of one message: its position, the state of its row, and the reason where it was not sent.
 Result = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a batch, in order of positions; and the positions of which nothing is out."""
+
+    results: Sequence[Result] = ()
+    untried: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -94,12 +110,9 @@ class Executor:
         """
         with self.engine.begin() as connection:
             held = self._enter(self._call(connection, workspace), campaign, dispatch_number, number, permit)
-        results: list[Result] = []
-        while held and (batch := self._next(held, results)):
-            results = self._send(held, batch)
-            if len(results) < len(batch):
-                self._put_down(held, results)
-                return
+        done = Done()
+        while held and (batch := self._next(held, done)):
+            done = self._send(held, batch)
 
     def _call(self, connection: sa.Connection, workspace: str) -> Call:
         return Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start)
@@ -153,15 +166,18 @@ class Executor:
 
     # One transaction between two batches
 
-    def _next(self, held: Segment, results: list[Result]) -> list[Claimed]:
+    def _next(self, held: Segment, done: Done) -> list[Claimed]:
         """Settle what was sent and claim the next batch; empty where this segment has nothing more to do."""
         deadline = self.monotonic() + LEASE.total("seconds")
         with self.engine.begin() as connection:
             call = self._call(connection, held.workspace)
             case = cases.lock(connection, held.workspace, held.campaign)
-            counts = self._settle(call, held, results)
+            counts = self._settle(call, held, done.results)
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
                 return []  # taken for dead meanwhile: what was claimed is listed as unknown
+            if done.untried:
+                ledger.hand_back(connection, held.run_id, held.step, held.token, done.untried)
+                case = replace(case, cursor=min(case.cursor or 0, *done.untried))
             here = (case.run_id, case.dispatch, case.state, case.step)
             goes_on = here == (held.run_id, held.dispatch, RUNNING, held.step)
             claimed: list[Claimed] = []
@@ -175,8 +191,8 @@ class Executor:
         held.batches += 1
         return claimed
 
-    def _settle(self, call: Call, held: Segment, results: list[Result]) -> dict[str, int]:
-        """Write down what became of a batch. What was not tried keeps its claim, and is unknown once the lease is."""
+    def _settle(self, call: Call, held: Segment, results: Sequence[Result]) -> dict[str, int]:
+        """Write down what became of a batch. What this lease does not hold any more is left alone."""
         if not results:
             return {}
         return ledger.settle(
@@ -185,21 +201,13 @@ class Executor:
             step=held.step,
             token=held.token,
             now=call.now,
-            span=(results[0][0], results[-1][0]),
+            sent=[position for position, state, _ in results if state == "sent"],
             unsent=[result for result in results if result[1] != "sent"],
         )
 
-    def _put_down(self, held: Segment, results: list[Result]) -> None:
-        """This worker stood still past its lease. What it did send is settled; the rest lapses with the lease, for
-        somebody may have taken the run over."""
-        with self.engine.begin() as connection:
-            call = self._call(connection, held.workspace)
-            cases.lock(connection, held.workspace, held.campaign)
-            ledger.progress(connection, held.run_id, self._settle(call, held, results), {})
-
     def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int], *, goes_on: bool) -> None:
         """This segment ends: stopped by somebody, handed to its successor, or at the end of a step."""
-        values: Document = {}
+        values: Document = {"cursor": case.cursor} if goes_on else {}
         ended = goes_on and held.trouble is None and held.batches < BATCHES
         if ended:
             values = {"step": held.step + 1, "cursor": 0, "step_due_at": self._due(held, case)}
@@ -225,34 +233,55 @@ class Executor:
 
     # One batch
 
-    def _send(self, held: Segment, batch: list[Claimed]) -> list[Result]:
+    def _send(self, held: Segment, batch: list[Claimed]) -> Done:
         results: list[Result] = []
+        messages: list[tuple[int, Message]] = []
         for each in batch:
-            if self.monotonic() > held.deadline:
-                break
-            results.append((each.position, *self._deliver(held, each)))
-        try:
-            held.channel.flush()
-        except ChannelUnavailable as error:
-            held.trouble = error.reason
-            return [
-                (at, "unknown", error.reason) if state == "sent" else (at, state, why) for at, state, why in results
-            ]
-        return results
+            if each.body is None:
+                results.append((each.position, "skipped", "the recipient was erased"))
+                continue
+            try:
+                messages.append((each.position, self._message(held, each, json.loads(each.body))))
+            except RenderError as error:
+                results.append((each.position, "failed", error.reason))
+        with self._renewing(held):
+            delivery = held.channel.deliver(
+                [message for _, message in messages], lambda: self.monotonic() <= held.deadline
+            )
+        held.trouble = delivery.trouble
+        untried = []
+        for (position, _), receipt in zip(messages, delivery.receipts, strict=True):
+            if receipt is None:
+                untried.append(position)
+            else:
+                results.append((position, receipt.state, receipt.reason))
+        return Done(sorted(results), untried)
 
-    def _deliver(self, held: Segment, each: Claimed) -> tuple[str, str]:
-        if each.body is None:
-            return "skipped", "the recipient was erased"
-        if held.trouble is not None:
-            return "failed", held.trouble
+    @contextmanager
+    def _renewing(self, held: Segment) -> Iterator[None]:
+        """Keep the lease while a batch goes out, however slowly; a lease that was taken away is not."""
+        ended = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(held, ended), name="gonogo-lease", daemon=True)
+        beating.start()
         try:
-            receipt = held.channel.send(self._message(held, each, json.loads(each.body)))
-        except RenderError as error:
-            return "failed", error.reason
-        except ChannelUnavailable as error:
-            held.trouble = error.reason
-            return "failed", error.reason
-        return receipt.state, receipt.reason
+            yield
+        finally:
+            ended.set()
+            beating.join()
+
+    def _beat(self, held: Segment, ended: threading.Event) -> None:
+        length = LEASE.total("seconds")
+        while not ended.wait(length / BEATS):
+            deadline = self.monotonic() + length
+            try:
+                with self.engine.begin() as connection:
+                    renewed = ledger.renew_lease(connection, held.token, self.clock.now() + LEASE)
+            except (SQLAlchemyError, DatabaseUnusable):
+                log.warning("the lease of %s was not renewed; it is tried again", held.campaign, exc_info=True)
+                continue
+            held.deadline = deadline if renewed else -math.inf
+            if not renewed:
+                return
 
     def _message(self, held: Segment, each: Claimed, said: Document) -> Message:
         rendered = rendered_for(said, held.compiled, held.step, held.supplied)

@@ -9,11 +9,11 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from gonogo.execution.channels import SENT, ChannelUnavailable, Message, Receipt
+from gonogo.execution.channels import SENT, ChannelUnavailable, Message, OneByOne, Receipt
 from gonogo.execution.email import MailInvalid, compose
 
 
-class Maildir:
+class Maildir(OneByOne):
     """The maildir at `path`, made where there is none. Raises ChannelUnavailable."""
 
     kind = "email"

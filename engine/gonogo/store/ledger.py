@@ -44,6 +44,11 @@ _NEXT = (
         audience.c.run_id == bindparam("run"),
         audience.c.position >= bindparam("from_position"),
         audience.c.first_step <= bindparam("step"),
+        ~sa.exists().where(  # what was handed back may stand before what was not
+            ledger.c.run_id == audience.c.run_id,
+            ledger.c.step == bindparam("step"),
+            ledger.c.position == audience.c.position,
+        ),
     )
     .order_by(audience.c.position)
     .limit(bindparam("batch"))
@@ -81,12 +86,12 @@ _SETTLE_ONE = (
     )
     .values(state=bindparam("to"), settled_at=bindparam("now"), error=bindparam("why"))
 )
-_SETTLE_REST = (
+_SETTLE_SENT = (
     ledger.update()
     .where(
         ledger.c.run_id == bindparam("of_run"),
         ledger.c.step == bindparam("of_step"),
-        ledger.c.position.between(bindparam("first"), bindparam("last")),
+        ledger.c.position.in_(bindparam("positions", expanding=True)),
         ledger.c.token == bindparam("of_token"),
         ledger.c.state == "claimed",
     )
@@ -101,19 +106,32 @@ def settle(
     step: int,
     token: str,
     now: Instant,
-    span: tuple[int, int],
+    sent: Sequence[int],
     unsent: Sequence[tuple[int, str, str]],
 ) -> dict[str, int]:
-    """Write down what became of a batch: (position, state, reason) of whatever was not sent, and the rest of the span
-    of positions as sent. Rows that this token no longer holds are left alone. Returns how many there were by state."""
+    """Write down what became of a batch: the positions that were sent, and (position, state, reason) of what was not.
+    Rows that this token no longer holds are left alone. Returns how many there were by state."""
     common: Document = {"of_run": run_id, "of_step": step, "of_token": token, "now": now}
     counts: dict[str, int] = {}
     for position, state, reason in unsent:
         row = {**common, "of_position": position, "to": state, "why": reason}
         counts[state] = counts.get(state, 0) + connection.execute(_SETTLE_ONE, row).rowcount
-    first, last = span
-    counts["sent"] = connection.execute(_SETTLE_REST, {**common, "first": first, "last": last}).rowcount
+    if sent:
+        counts["sent"] = connection.execute(_SETTLE_SENT, {**common, "positions": list(sent)}).rowcount
     return counts
+
+
+def hand_back(connection: sa.Connection, run_id: str, step: int, token: str, positions: Sequence[int]) -> None:
+    """Let go of claims of which nothing is out: they are claimed again as if for the first time."""
+    connection.execute(
+        ledger.delete().where(
+            ledger.c.run_id == run_id,
+            ledger.c.step == step,
+            ledger.c.position.in_(positions),
+            ledger.c.token == token,
+            ledger.c.state == "claimed",
+        )
+    )
 
 
 _COUNTED = ("sent", "rejected", "failed", "unknown", "skipped")
