@@ -47,7 +47,7 @@ SENT = Receipt("sent")
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What became of a batch: a receipt for every message, in order, and None for one of which nothing is out and
-    that nobody refused; it is handed out again. `trouble` is why the channel can carry nothing now."""
+    that nobody refused. `trouble` is why the channel can carry nothing now."""
 
     receipts: Sequence[Receipt | None]
     trouble: str | None = None

@@ -11,9 +11,9 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -48,14 +48,6 @@ BEATS = 5
 
 #: What became of one message: its position, the state of its row, and the reason where it was not sent.
 Result = tuple[int, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of a batch, in order of positions; and the positions of which nothing is out."""
-
-    results: Sequence[Result] = ()
-    untried: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -110,9 +102,12 @@ class Executor:
         """
         with self.engine.begin() as connection:
             held = self._enter(self._call(connection, workspace), campaign, dispatch_number, number, permit)
-        done = Done()
-        while held and (batch := self._next(held, done)):
-            done = self._send(held, batch)
+        results: list[Result] = []
+        while held and (batch := self._next(held, results)):
+            results = self._send(held, batch)
+            if len(results) < len(batch):
+                self._put_down(held, results)
+                return
 
     def _call(self, connection: sa.Connection, workspace: str) -> Call:
         return Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start)
@@ -166,18 +161,15 @@ class Executor:
 
     # One transaction between two batches
 
-    def _next(self, held: Segment, done: Done) -> list[Claimed]:
+    def _next(self, held: Segment, results: list[Result]) -> list[Claimed]:
         """Settle what was sent and claim the next batch; empty where this segment has nothing more to do."""
         deadline = self.monotonic() + LEASE.total("seconds")
         with self.engine.begin() as connection:
             call = self._call(connection, held.workspace)
             case = cases.lock(connection, held.workspace, held.campaign)
-            counts = self._settle(call, held, done.results)
+            counts = self._settle(call, held, results)
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
                 return []  # taken for dead meanwhile: what was claimed is listed as unknown
-            if done.untried:
-                ledger.hand_back(connection, held.run_id, held.step, held.token, done.untried)
-                case = replace(case, cursor=min(case.cursor or 0, *done.untried))
             here = (case.run_id, case.dispatch, case.state, case.step)
             goes_on = here == (held.run_id, held.dispatch, RUNNING, held.step)
             claimed: list[Claimed] = []
@@ -191,8 +183,8 @@ class Executor:
         held.batches += 1
         return claimed
 
-    def _settle(self, call: Call, held: Segment, results: Sequence[Result]) -> dict[str, int]:
-        """Write down what became of a batch. What this lease does not hold any more is left alone."""
+    def _settle(self, call: Call, held: Segment, results: list[Result]) -> dict[str, int]:
+        """Write down what became of a batch. What was not tried keeps its claim, and is unknown once the lease is."""
         if not results:
             return {}
         return ledger.settle(
@@ -205,9 +197,17 @@ class Executor:
             unsent=[result for result in results if result[1] != "sent"],
         )
 
+    def _put_down(self, held: Segment, results: list[Result]) -> None:
+        """This worker stood still past its lease. What it did send is settled; the rest lapses with the lease, for
+        somebody may have taken the run over."""
+        with self.engine.begin() as connection:
+            call = self._call(connection, held.workspace)
+            cases.lock(connection, held.workspace, held.campaign)
+            ledger.progress(connection, held.run_id, self._settle(call, held, results), {})
+
     def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int], *, goes_on: bool) -> None:
         """This segment ends: stopped by somebody, handed to its successor, or at the end of a step."""
-        values: Document = {"cursor": case.cursor} if goes_on else {}
+        values: Document = {}
         ended = goes_on and held.trouble is None and held.batches < BATCHES
         if ended:
             values = {"step": held.step + 1, "cursor": 0, "step_due_at": self._due(held, case)}
@@ -233,7 +233,8 @@ class Executor:
 
     # One batch
 
-    def _send(self, held: Segment, batch: list[Claimed]) -> Done:
+    def _send(self, held: Segment, batch: list[Claimed]) -> list[Result]:
+        """What became of a batch; nothing of those that time ran out for."""
         results: list[Result] = []
         messages: list[tuple[int, Message]] = []
         for each in batch:
@@ -249,13 +250,12 @@ class Executor:
                 [message for _, message in messages], lambda: self.monotonic() <= held.deadline
             )
         held.trouble = delivery.trouble
-        untried = []
         for (position, _), receipt in zip(messages, delivery.receipts, strict=True):
-            if receipt is None:
-                untried.append(position)
-            else:
+            if receipt is not None:
                 results.append((position, receipt.state, receipt.reason))
-        return Done(sorted(results), untried)
+            elif delivery.trouble is not None:
+                results.append((position, "failed", delivery.trouble))
+        return sorted(results)
 
     @contextmanager
     def _renewing(self, held: Segment) -> Iterator[None]:

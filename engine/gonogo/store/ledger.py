@@ -44,11 +44,6 @@ _NEXT = (
         audience.c.run_id == bindparam("run"),
         audience.c.position >= bindparam("from_position"),
         audience.c.first_step <= bindparam("step"),
-        ~sa.exists().where(  # what was handed back may stand before what was not
-            ledger.c.run_id == audience.c.run_id,
-            ledger.c.step == bindparam("step"),
-            ledger.c.position == audience.c.position,
-        ),
     )
     .order_by(audience.c.position)
     .limit(bindparam("batch"))
@@ -119,19 +114,6 @@ def settle(
     if sent:
         counts["sent"] = connection.execute(_SETTLE_SENT, {**common, "positions": list(sent)}).rowcount
     return counts
-
-
-def hand_back(connection: sa.Connection, run_id: str, step: int, token: str, positions: Sequence[int]) -> None:
-    """Let go of claims of which nothing is out: they are claimed again as if for the first time."""
-    connection.execute(
-        ledger.delete().where(
-            ledger.c.run_id == run_id,
-            ledger.c.step == step,
-            ledger.c.position.in_(positions),
-            ledger.c.token == token,
-            ledger.c.state == "claimed",
-        )
-    )
 
 
 _COUNTED = ("sent", "rejected", "failed", "unknown", "skipped")
