@@ -1,0 +1,272 @@
+"""Mail through a relay: real SMTP, with everything that a relay may say, and everything that may break."""
+
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from whenever import Instant
+
+from gonogo.execution import smtp
+from gonogo.execution.channels import SENT, Channel, Delivery, Message, Receipt
+from gonogo.execution.smtp import Relay, Smtp
+from support.relays import Inbox, scripted, smtp_server
+from support.server import free_port
+
+ADA = Message(
+    message_id="<run.0.0@gonogo>",
+    sender_email="news@acme.example",
+    sender_name="Acme",
+    address="ada@example.com",
+    subject="Grüße",
+    body="Dear Ada,\n.\n..dots\nyours",
+    html=None,
+    date=Instant.from_utc(2026, 1, 15, 9),
+)
+HELLO, OK, GO = b"220 relay", b"250 OK", b"354 go on"
+
+
+def people(count: int) -> list[Message]:
+    return [replace(ADA, address=f"p{n}@example.com", message_id=f"<run.0.{n}@gonogo>") for n in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PAUSES", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(smtp, "PATIENCE", 0.5)
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with smtp_server() as found:
+        yield found
+
+
+@pytest.fixture
+def dial() -> Iterator[Callable[..., Smtp]]:
+    """Opens channels, and closes them in the end."""
+    opened: list[Smtp] = []
+
+    def dial(port: int, relay: str = "smtp://127.0.0.1", **more: Any) -> Smtp:
+        opened.append(Smtp(Relay.parse(f"{relay}:{port}"), **more))
+        return opened[-1]
+
+    yield dial
+    for channel in opened:
+        channel.close()
+
+
+def always() -> bool:
+    return True
+
+
+Dial = Callable[..., Smtp]
+
+
+def test_a_mail_arrives_as_it_was_written(inbox: Inbox, dial: Dial) -> None:
+    channel: Channel = dial(inbox.port)
+    assert channel.deliver([ADA], always) == Delivery([SENT])
+    [mail] = inbox.mails
+    assert (mail["To"], mail["Subject"], mail["Message-ID"]) == ("ada@example.com", "Grüße", "<run.0.0@gonogo>")
+    assert mail.get_content().replace("\r\n", "\n") == f"{ADA.body}\n"
+    assert inbox.senders == {"news@acme.example": 1}
+
+
+def test_a_batch_goes_over_few_connections_that_stay_open(inbox: Inbox, dial: Dial) -> None:
+    channel = dial(inbox.port, connections=3)
+    for _ in range(2):
+        assert channel.deliver(people(40), always) == Delivery([SENT] * 40)
+    assert sorted(inbox.recipients) == sorted(each.address for each in [*people(40), *people(40)])
+    assert 1 <= len(inbox.sessions) <= 3
+
+
+def test_a_final_no_is_the_recipients_fate_and_nobody_elses(inbox: Inbox, dial: Dial) -> None:
+    inbox.refuses = {"p1@example.com": repeat("550 no such box")}
+    delivery = dial(inbox.port).deliver(people(3), always)
+    assert delivery == Delivery([SENT, Receipt("rejected", "550 no such box"), SENT])
+    assert sorted(inbox.recipients) == ["p0@example.com", "p2@example.com"]
+
+
+def test_a_no_for_now_is_tried_again(inbox: Inbox, dial: Dial) -> None:
+    inbox.refuses = {"p0@example.com": iter(["451 greylisted", "451 greylisted"])}
+    assert dial(inbox.port).deliver(people(1), always) == Delivery([SENT])
+    assert inbox.recipients == ["p0@example.com"]
+    assert inbox.senders.total() == 3
+
+
+def test_a_no_for_now_that_stays_is_a_failure(inbox: Inbox, dial: Dial) -> None:
+    inbox.refuses = {"p0@example.com": repeat("451 greylisted")}
+    delivery = dial(inbox.port).deliver(people(2), always)
+    assert delivery == Delivery([Receipt("failed", "451 greylisted"), SENT])
+    assert inbox.senders.total() == 1 + 1 + len(smtp.PAUSES)
+
+
+def test_a_sender_that_is_refused_is_trouble_and_nobodys_fate(inbox: Inbox, dial: Dial) -> None:
+    inbox.refuses = {"news@acme.example": repeat("553 not you")}
+    delivery = dial(inbox.port, connections=1).deliver(people(3), always)
+    assert delivery == Delivery([None, None, None], "The relay refuses the sender: 553 not you")
+
+
+def test_a_mail_that_can_not_be_written_is_rejected_and_the_rest_goes(inbox: Inbox, dial: Dial) -> None:
+    first, second = people(2)
+    delivery = dial(inbox.port).deliver([replace(first, subject="a\nBcc: everybody@example.com"), second], always)
+    assert delivery.receipts[0] == Receipt("rejected", "Subject has a line break in it.")
+    assert delivery.receipts[1] == SENT
+    assert inbox.recipients == ["p1@example.com"]
+
+
+def test_nothing_is_tried_once_time_has_run_out(inbox: Inbox, dial: Dial) -> None:
+    left = iter([True, True, False])
+    delivery = dial(inbox.port, connections=1).deliver(people(4), lambda: next(left, False))
+    assert delivery == Delivery([SENT, SENT, None, None])
+    assert inbox.recipients == ["p0@example.com", "p1@example.com"]
+
+
+def test_a_relay_that_is_not_there_is_trouble_at_once(dial: Dial) -> None:
+    port = free_port()
+    begun = time.monotonic()
+    delivery = dial(port).deliver(people(30), always)
+    assert delivery.receipts == [None] * 30
+    assert str(delivery.trouble).startswith(f"The relay 127.0.0.1:{port} can't be reached: ")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_relay_that_says_nothing_is_trouble_once_patience_ends(dial: Dial) -> None:
+    with scripted([b"", None]) as script:  # an empty line is no greeting
+        delivery = dial(script.port, connections=1).deliver([ADA], always)
+    assert delivery.receipts == [None]
+    assert "can't be reached" in str(delivery.trouble)
+
+
+def talk(*answers: bytes | None) -> list[bytes | None]:
+    """A relay up to the message, and what it says then."""
+    return [HELLO, OK, OK, OK, *answers]  # greeting, EHLO, MAIL, RCPT, ...
+
+
+@pytest.mark.parametrize(
+    ("then", "receipt"),
+    [
+        ([GO, OK], "sent"),
+        ([GO, b"251 well"], "sent"),
+        ([GO, b"550 spam"], "rejected"),
+        ([b"554 no data from you"], "rejected"),
+        ([GO, None], "unknown"),
+        ([GO, b"what?"], "unknown"),
+        ([GO, b"199 hm"], "unknown"),
+        ([None], "unknown"),
+    ],
+)
+def test_what_becomes_of_a_message_is_what_the_relay_said(dial: Dial, then: list[bytes | None], receipt: str) -> None:
+    """Where it said nothing, or nothing that can be understood, nobody can tell."""
+    with scripted(talk(*then)) as script:
+        [found] = dial(script.port, connections=1).deliver([ADA], always).receipts
+    assert found is not None
+    assert found.state == receipt, found
+    assert bool(found.reason) is (receipt != "sent")
+
+
+def test_a_relay_that_falls_silent_after_the_message_leaves_it_unknown(dial: Dial) -> None:
+    with scripted([*talk(GO), b"250-it goes on"]) as script:
+        [found] = dial(script.port, connections=1).deliver([ADA], always).receipts
+    assert found is not None
+    assert (found.state, found.reason) == ("unknown", "The relay broke off: Timed out waiting for server response")
+
+
+def test_what_breaks_before_the_message_is_tried_again_on_another_connection(dial: Dial) -> None:
+    with scripted([HELLO, OK, OK, None], talk(GO, OK)) as script:
+        assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
+    assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 1
+
+
+def test_a_no_for_now_to_the_message_itself_is_tried_again(dial: Dial) -> None:
+    again = [GO, b"451 later", OK, OK, OK, GO, OK]  # RSET, MAIL, RCPT, DATA, the message
+    with scripted(talk(*again)) as script:
+        assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
+    assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 2
+
+
+@pytest.mark.parametrize("ended", [None, b"421 enough for today"])
+def test_an_idle_connection_that_ended_meanwhile_costs_nothing(dial: Dial, ended: bytes | None) -> None:
+    with scripted(talk(GO, OK, ended), talk(GO, OK)) as script:
+        channel = dial(script.port, connections=1)
+        assert channel.deliver(people(1), always) == Delivery([SENT])
+        assert channel.deliver(people(2)[1:], always) == Delivery([SENT])
+
+
+# TLS and passwords
+
+#: The server warns of what is tested here.
+in_clear = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of localhost, by itself."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+def test_starttls_is_used_where_it_is_offered(certificate: Path, dial: Dial) -> None:
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate)
+    with smtp_server(tls=served) as inbox:
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        assert dial(inbox.port, trusted=trusting).deliver([ADA], always) == Delivery([SENT])
+        assert inbox.tls == {True}
+        refused = dial(inbox.port).deliver([ADA], always)  # nobody vouches for it
+        assert refused.receipts == [None]
+        assert "certificate" in str(refused.trouble)
+
+
+@in_clear
+def test_a_user_logs_in_and_a_wrong_password_is_trouble(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PATIENCE", 30)  # the server lets who guesses wait
+    with smtp_server(user=("acme", "p@ss:/word")) as inbox:
+        assert dial(inbox.port, "smtp://acme:p%40ss%3A%2Fword@127.0.0.1").deliver([ADA], always) == Delivery([SENT])
+        refused = dial(inbox.port, "smtp://acme:wrong@127.0.0.1").deliver([ADA], always)
+        assert refused.receipts == [None]
+        assert "535" in str(refused.trouble)
+        assert "wrong" not in str(refused.trouble)
+
+
+@in_clear
+def test_a_password_is_not_sent_in_clear_to_another_machine(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "LOOPBACK", ())  # as if this machine were another
+    with smtp_server(user=("acme", "secret")) as inbox:
+        refused = dial(inbox.port, "smtp://acme:secret@127.0.0.1").deliver([ADA], always)
+        assert refused.receipts == [None]
+        assert "STARTTLS" in str(refused.trouble)
+
+
+@pytest.mark.parametrize(
+    ("url", "relay"),
+    [
+        ("smtp://mail.example", Relay("mail.example", 587)),
+        ("smtp://mail.example:25", Relay("mail.example", 25)),
+        ("smtps://mail.example", Relay("mail.example", 465, tls=True)),
+        ("smtp://a%40b:p%2Fw@mail.example:2525/", Relay("mail.example", 2525, "a@b", "p/w")),
+    ],
+)
+def test_an_address_of_a_relay_is_read(url: str, relay: Relay) -> None:
+    assert Relay.parse(url) == relay
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "mail.example", "http://mail.example", "smtp://", "smtp://x:99999", "smtp://x:y", "smtp://x/y", "smtp://u@x"],
+)
+def test_what_is_no_address_of_a_relay_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected "):
+        Relay.parse(url)
+    with pytest.raises(ValueError, match=r"^expected ") as refused:
+        Relay.parse(f"{url}/secret" if "://" in url else f"secret@{url}")
+    assert "secret" not in str(refused.value)
