@@ -40,7 +40,7 @@ def add_contacts(visit: Writer, campaign_id: Id, rows: Incoming) -> Response:
     return data(_added(added))
 
 
-@router.delete("/v1/campaigns/{campaign_id}/contacts/{email}", responses=says(Data[OneCampaign]) | refuses(409))
+@router.delete("/v1/campaigns/{campaign_id}/contacts/{email:path}", responses=says(Data[OneCampaign]) | refuses(409))
 def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
     """Take one person off the list."""
     outcome = visit.step("revise", lambda call: service.remove_contact(call, known(campaign_id), email))
