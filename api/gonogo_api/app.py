@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -57,7 +58,10 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         return JSONResponse({"status": "ok"})
 
     def readyz(_: Request) -> JSONResponse:
-        alive = door.executor_alive()
+        try:
+            alive = door.executor_alive()
+        except DBAPIError:
+            return JSONResponse({"database": "unreachable", "executor": "unknown"}, 503)
         return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
 
     def docs(_: Request) -> HTMLResponse:
@@ -67,11 +71,8 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
         return JSONResponse(body, 405, {"Allow": "GET, HEAD"})
 
-    routes = [
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
-        Route("/docs", docs),
-    ]
+    pages = {"/healthz": healthz, "/readyz": readyz, "/docs": docs}
+    routes = [Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
     app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of
     return app

@@ -37,6 +37,9 @@ class Front:
         self.apps, self.hosts, self.meet = apps, hosts, meet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # nothing here speaks it
+            await send({"type": "websocket.close"})
+            return
         headers = Headers(scope=scope)
         authorization = headers.get("authorization")
         visitor, allowance, failure = None, None, None
@@ -55,7 +58,7 @@ class Front:
         inner = {**scope, **told, "path": path, "raw_path": path.encode()}
         if scope["method"] == "HEAD":
             inner["method"] = "GET"  # the same headers; the server below sends no body
-        await app(inner, receive, _stamped(send, stamps))
+        await app(inner, receive, _stamped(send, stamps, scope["path"].removesuffix("/").removesuffix(path)))
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()
@@ -74,7 +77,7 @@ def mounted(path: str) -> tuple[str | None, str]:
         path = f"/{rest}"
     if path.startswith(f"{GATEWAY}/"):
         path = path.removeprefix(GATEWAY)
-    return mount, path.rstrip("/") or "/"
+    return mount, path.removesuffix("/") or "/"
 
 
 def by_prefix(key: str | None) -> str | None:
@@ -88,10 +91,15 @@ def by_shape(path: str) -> str:
     return next((dialect for dialect, shape in _SHAPES if shape.match(path)), "leadlex")
 
 
-def _stamped(send: Send, stamps: Mapping[str, str]) -> Callable[[Message], Awaitable[None]]:
+def _stamped(send: Send, stamps: Mapping[str, str], prefix: str) -> Callable[[Message], Awaitable[None]]:
+    """Sends with these headers; links lead where the client came in."""
+
     async def stamped(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(stamps)
+            headers = MutableHeaders(scope=message)
+            headers.update(stamps)
+            if prefix and "link" in headers:
+                headers["link"] = headers["link"].replace("</", f"<{prefix}/", 1)
         await send(message)
 
     return stamped

@@ -4,6 +4,7 @@ A status is looked up by the engine's state, an answer to start (launch) by what
 by these tables and compare no states of their own.
 """
 
+import re
 from dataclasses import dataclass
 
 from gonogo.definition import Blocker
@@ -103,7 +104,7 @@ READINESS = ("audience_empty", "content_missing", "sender_missing", "import_open
 SENDING = frozenset({"active", "running"})
 
 #: Engine states in which a pause is no refusal in Leadterra: there is nothing to stop.
-STILL = frozenset({"draft", "paused"})
+STILL = frozenset({"draft", "pending_approval", "paused"})
 
 #: What LeadLex calls a task -> the task's own statuses; `completed` and `failed` once its run is.
 TASK_STATUS: dict[str, tuple[str, ...]] = {
@@ -200,8 +201,17 @@ def start_answer(dialect: str, blockers: tuple[Blocker, ...]) -> Answer:
     """What the dialect says to a start that these blockers refuse; the first of them speaks."""
     first = blockers[0]
     answer = START[situation(first)][dialect]
-    reason = first.message[:1].lower() + first.message[1:]
-    return Answer(answer.status, answer.code, (answer.message or first.message).format(reason=reason))
+    message = told(dialect, first)
+    reason = message[:1].lower() + message[1:]
+    return Answer(answer.status, answer.code, (answer.message or message).format(reason=reason))
+
+
+def told(dialect: str, blocker: Blocker) -> str:
+    """The blocker's message, with the dialect's word for the state that it names."""
+    state = blocker.figures.get("status")
+    if not isinstance(state, str) or state not in STATUS:
+        return blocker.message
+    return re.sub(rf"\b({state}|{STATUS[state]['leadlex']})\b", status(dialect, state), blocker.message)
 
 
 def step_answer(dialect: str, blockers: tuple[Blocker, ...]) -> Answer:
@@ -213,7 +223,7 @@ def step_answer(dialect: str, blockers: tuple[Blocker, ...]) -> Answer:
         return start_answer(dialect, blockers)
     row = PLACE.get(str(state))
     code = START[row][dialect].code if row else first.code.upper()
-    return Answer(409, code, first.message)
+    return Answer(409, code, told(dialect, first))
 
 
 def not_offered(dialect: str, call: str, state: str) -> Blocker | None:

@@ -4,9 +4,12 @@ import functools
 import hashlib
 import inspect
 import json
+import logging
+import math
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
@@ -18,7 +21,7 @@ from starlette.exceptions import HTTPException
 
 from gonogo import database
 from gonogo.call import Call, Outcome
-from gonogo.errors import Conflict
+from gonogo.errors import Conflict, GonogoError
 from gonogo.gate import Gate
 from gonogo.store import replies, workspaces
 from gonogo_api import openapi
@@ -27,13 +30,18 @@ from gonogo_api.problems import JSON, PROBLEMS, Kind, Problem, Refused
 from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 TRIES = 3
 OK = 200
+UTF_8 = ("utf-8", "utf8", "us-ascii")
 LOST = "Somebody else changed it at the same time; try again"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 MOST_OF_A_NAME = 255
+#: What the application has handlers for.
+EXPECTED = (Problem, Refused, GonogoError, RequestValidationError, OperationalError)
 _RETRIED = ("deadlock detected", "could not serialize", "database is locked")
 
 
@@ -241,7 +249,7 @@ def read_json(body: bytes) -> Any:
     """Strict JSON (RFC 8259, with I-JSON's limits of RFC 7493). Raises RequestValidationError."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_no_repetition, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_no_repetition, parse_constant=_no_constant, parse_float=_finite)
         if "\\u" in text or "\x00" in text:
             _no_odd_text(value)
     except (ValueError, RecursionError) as error:
@@ -265,6 +273,13 @@ def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _no_odd_text(value: Any) -> None:
@@ -339,11 +354,21 @@ class StrictRoute(APIRoute):
                 if isinstance(error.__cause__, Problem | RequestValidationError):
                     raise error.__cause__ from None
                 raise
+            except EXPECTED:
+                raise
+            except Exception as error:  # answered like any other: past the framework it would cost the connection
+                log.error("request %s failed", request.scope["request_id"], exc_info=error)
+                raise Problem("internal", "Internal server error") from None
 
         return strictly
 
     async def _readable(self, request: StrictRequest) -> None:
-        """Raise for a body that can't be read as what it says it is, also where none is asked for."""
+        """Raise for a query with NUL in it, and for a body that can't be read as what it says it is, also where none is
+        asked for."""
+        if b"%00" in request.scope["query_string"]:
+            raise Problem("invalid", "NUL is not allowed in a text")
+        if charset(request) not in UTF_8:
+            raise Problem("malformed", "Expected a body in UTF-8", "content-type")
         is_json = content_type(request) == JSON
         if self.body_field is not None:
             if not is_json and await request.body():
@@ -355,6 +380,14 @@ class StrictRoute(APIRoute):
 def content_type(request: Request) -> str:
     """What a body says it is, in lower case and without parameters; JSON where it says nothing."""
     return request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+
+
+def charset(request: Request) -> str:
+    """The charset that a body says it is in; UTF-8 where it says nothing."""
+    said = Message()
+    said["Content-Type"] = request.headers.get("content-type", JSON)
+    found = said.get_content_charset("utf-8")
+    return str(found)
 
 
 async def _named(request: StrictRequest) -> Named | None:

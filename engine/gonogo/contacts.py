@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -34,12 +34,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of the rows of one call; of those not taken, the first are named."""
+    """What became of the rows of one call, or of an import so far; of those not taken, the first are named."""
 
     added: int = 0
     updated: int = 0
     rejected: tuple[Rejected, ...] = ()
     rejected_count: int = 0
+    # where the next part of an import goes on
+    rows: int = field(default=0, compare=False, repr=False)
+    before: int | None = field(default=None, compare=False, repr=False)  # positions of the list when it began
+    changed: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,25 @@ def new_list(call: Call, name: str) -> str:
     return str(row["id"])
 
 
-def merge(call: Call, list_id: str, channel: str, contacts: Iterable[Mapping[str, Any]]) -> Added:
+def merge(
+    call: Call,
+    list_id: str,
+    channel: str,
+    contacts: Iterable[Mapping[str, Any]],
+    *,
+    after: Added | None = None,
+    more: bool | None = None,
+) -> Added:
     """Add the contacts to a list, or change those whose address it knows; of equal rows the last one counts.
 
-    However many they are, only a chunk of them is in memory; the list is held until the transaction ends.
+    However many they are, only a chunk of them is in memory; the list is held until the transaction ends. A long import
+    comes in parts, a transaction each: `after` is what the parts before it did, and `more` whether others follow. Until
+    the last of them nothing is launched to the list.
     """
-    merging, rows = _Merging(call, list_id, channel), iter(contacts)
+    merging, rows = _Merging(call, list_id, channel, after or Added()), iter(contacts)
     while chunk := list(islice(rows, CHUNK)):
         merging.take(chunk)
-    return merging.finish()
+    return merging.finish({} if more is None else {"imports": int(more)})
 
 
 def take_off(call: Call, list_id: str, address: str) -> None:
@@ -97,16 +111,16 @@ def resolve(call: Call, list_id: str, wanted: Sequence[str]) -> list[str]:
 class _Merging:
     """Rows on their way into one list, chunk by chunk."""
 
-    def __init__(self, call: Call, list_id: str, channel: str) -> None:
+    def __init__(self, call: Call, list_id: str, channel: str, after: Added) -> None:
         self.call, self.list_id, self.channel = call, list_id, channel
         self.salt = workspaces.get(call.connection, call.by.workspace).salt
         held = lists.hold(call.connection, list_id)
-        self.before = self.positions = held.positions
-        self.size = held.size
-        self.rows = 0
-        self.updated: set[int] = set()  # positions: a contact that several chunks change is one
-        self.rejected: list[Rejected] = []
-        self.rejected_count = 0
+        self.positions, self.size = held.positions, held.size
+        self.before = held.positions if after.before is None else after.before
+        self.rows = after.rows
+        self.updated = set(after.changed)  # positions: a contact that several chunks change is one
+        self.rejected = list(after.rejected)
+        self.rejected_count = after.rejected_count
 
     def take(self, contacts: Sequence[Mapping[str, Any]]) -> None:
         rows = self._read(contacts)
@@ -122,10 +136,17 @@ class _Merging:
         self.size += sum((row.excluded is None) - (known[key].excluded is None) for key, row in old.items())
         self.updated.update(known[key].position for key in old if known[key].position <= self.before)
 
-    def finish(self) -> Added:
-        lists.change_list(self.call.connection, self.list_id, positions=self.positions, size=self.size)
-        added = self.positions - self.before
-        return Added(added, len(self.updated), tuple(self.rejected), self.rejected_count)
+    def finish(self, values: Document) -> Added:
+        lists.change_list(self.call.connection, self.list_id, positions=self.positions, size=self.size, **values)
+        return Added(
+            added=self.positions - self.before,
+            updated=len(self.updated),
+            rejected=tuple(self.rejected),
+            rejected_count=self.rejected_count,
+            rows=self.rows,
+            before=self.before,
+            changed=frozenset(self.updated),
+        )
 
     def _read(self, contacts: Sequence[Mapping[str, Any]]) -> dict[str, _Row]:
         rows: dict[str, _Row] = {}

@@ -17,6 +17,8 @@ from gonogo.errors import Invalid, Mistake
 Document = dict[str, Any]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
+LARGEST = 1_000_000_000  #: recipients that a rule can name
+
 #: Until a workspace writes a policy of its own: what LeadLex documents (seed 000: more than 100 recipients).
 DEFAULT: Document = {
     "rules": [
@@ -34,8 +36,8 @@ class _Part(BaseModel):
 class When(_Part):
     """Conditions of a rule; all that are given must hold."""
 
-    recipients_at_most: Annotated[int, Field(ge=0)] | None = None
-    recipients_over: Annotated[int, Field(ge=0)] | None = None
+    recipients_at_most: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    recipients_over: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
     channel: Literal["email", "sms", "webhook"] | None = None
     review: Literal["clean"] | None = None
 

@@ -149,26 +149,29 @@ def remove(call: Call, campaign_id: str) -> Outcome:
     return Outcome(case)
 
 
-def add_contacts(call: Call, campaign_id: str, contacts: Iterable[Mapping[str, Any]]) -> tuple[Outcome, Added]:
+def add_contacts(
+    call: Call, campaign_id: str, contacts: Iterable[Mapping[str, Any]], **part: Any
+) -> tuple[Outcome, Added]:
     """Add people, or change them: equal addresses are one person. What can't be taken is told row by row.
 
-    While a launch is sending, and until it ends, newcomers are no event: they wait for the next run.
+    While a launch is sending, and until it ends, newcomers are no event: they wait for the next run. `part` says which
+    part of an import this is, as `gonogo.contacts.merge` takes it.
     """
     case = _current(call, campaign_id)
     outcome = _audience_changes(call, case)
     if outcome.refused:
         return outcome, Added()
-    added = merge(call, case.list_id, case.channel, contacts)
+    added = merge(call, case.list_id, case.channel, contacts, **part)
     return Outcome(cases.read(call.connection, case.workspace, case.id)), added
 
 
-def add_to_list(call: Call, list_id: str, contacts: Iterable[Mapping[str, Any]]) -> Added:
+def add_to_list(call: Call, list_id: str, contacts: Iterable[Mapping[str, Any]], **part: Any) -> Added:
     """Add people to a list that campaigns share, or change them. Runs that were proposed keep whom they took.
 
     Raises NotFound.
     """
     lists.check(call.connection, call.by.workspace, list_id)
-    return merge(call, list_id, "email", contacts)
+    return merge(call, list_id, "email", contacts, **part)
 
 
 def remove_contact(call: Call, campaign_id: str, address: str) -> Outcome:

@@ -43,8 +43,8 @@ RULED_OUT: dict[str, dict[str, tuple[str, str]]] = {
     "pending approval": {
         "launch": ("APPROVAL_PENDING", "The campaign already awaits approval"),
         "preflight": ("APPROVAL_PENDING", "The campaign already awaits approval"),
-        "pause": ("APPROVAL_PENDING", "Campaign is not active: it is pending_approval"),
-        "resume": ("APPROVAL_PENDING", "Campaign is not paused: it is pending_approval"),
+        "pause": ("APPROVAL_PENDING", "Campaign is not active: it is launching"),
+        "resume": ("APPROVAL_PENDING", "Campaign is not paused: it is launching"),
     },
     "scheduled": {
         "launch": ("ALREADY_SCHEDULED", "Campaign is already scheduled"),
@@ -55,7 +55,7 @@ RULED_OUT: dict[str, dict[str, tuple[str, str]]] = {
         "launch": ("ALREADY_LAUNCHED", "Campaign is already active"),
         "preflight": ("ALREADY_LAUNCHED", "Campaign is already active"),
         "edit": ("ALREADY_LAUNCHED", "Pause the campaign before you edit it"),
-        "resume": ("ALREADY_LAUNCHED", "Campaign is not paused: it is running"),
+        "resume": ("ALREADY_LAUNCHED", "Campaign is not paused: it is active"),
     },
     "paused": {
         "launch": ("CAMPAIGN_PAUSED", "Campaign is paused"),
@@ -65,11 +65,11 @@ RULED_OUT: dict[str, dict[str, tuple[str, str]]] = {
     **{
         end: {
             **dict.fromkeys(
-                ("launch", "preflight", "edit", "resume"), ("CAMPAIGN_ENDED", f"Campaign is already {end}")
+                ("launch", "preflight", "edit", "resume"), ("CAMPAIGN_ENDED", f"Campaign is already {word}")
             ),
-            "pause": ("CAMPAIGN_ENDED", f"Campaign is not active: it is {end}"),
+            "pause": ("CAMPAIGN_ENDED", f"Campaign is not active: it is {word}"),
         }
-        for end in ("completed", "cancelled", "failed")
+        for end, word in (("completed", "completed"), ("cancelled", "failed"), ("failed", "failed"))
     },
     "no recipients": {"launch": ("NO_LAUNCHABLE_ROWS", "The campaign has no recipients left to send to.")},
     "no steps": {"launch": ("NO_STEPS", "The campaign has no template and no steps.")},

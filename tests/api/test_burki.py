@@ -276,7 +276,7 @@ def test_a_start_without_an_executor_is_a_server_error_and_writes_nothing(idle: 
         ("no steps", "Cannot start campaign - the campaign has no template and no steps."),
         ("start time in the past", "Scheduled time is in the past"),
         ("blocker of the review", UNUSABLE),
-        ("active", "Cannot start campaign - campaign is already active"),
+        ("active", "Cannot start campaign - campaign is already running"),
         ("completed", "All contacts have already been processed"),
         ("cancelled", "Cannot start campaign - campaign is already cancelled"),
         ("failed", "Cannot start campaign - campaign is already failed"),

@@ -15,6 +15,8 @@ def test_a_database_that_went_away_is_an_internal_error_in_the_dialect(tmp_path:
             client = server.workspace("burki").client()
             assert client.get("/api/v1/campaigns").status_code == 200
             postgresql.stop()
+            ready = requests.get(f"{server.base}/readyz", timeout=30)
+            assert (ready.status_code, ready.json()) == (503, {"database": "unreachable", "executor": "unknown"})
             answer = client.get("/api/v1/campaigns")
             assert (answer.status_code, answer.json()["success"]) == (500, False)
             assert isinstance(answer.json()["detail"], str)

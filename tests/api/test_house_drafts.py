@@ -1,6 +1,7 @@
 """Around a launch of the house API: drafts removed and copied, a look ahead, people in lists and streams, policies."""
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -290,6 +291,48 @@ def test_contacts_come_as_lines_of_json(server: Server) -> None:
     assert (added["added"], added["updated"], added["rejected_count"]) == (2, 1, 1)
     assert [row["row"] for row in added["rejected"]] == [2]
     assert taken(send(house, f"/v1/campaigns/{campaign}/contacts", b"", NDJSON))["added"] == 0
+
+
+def test_a_long_table_is_one_import_though_it_is_taken_in_parts(server: Server) -> None:
+    house = House.of(server)
+    campaign = house.draft(2)
+    rows = [f"p{n % 11_000}@{house.domain},N{n}" for n in range(12_000)]  # the last thousand are there already
+    rows[7_000] = "nobody,No"
+    body = "\n".join(["email,name", *rows]).encode()
+
+    answer = send(house, f"/v1/campaigns/{campaign}/contacts", body).json()["data"]
+
+    assert (answer["added"], answer["updated"], answer["rejected_count"]) == (10_997, 2, 1)
+    assert answer["rejected"][0]["row"] == 7_000
+    assert house.campaign(campaign)["recipients"] == 10_999
+    assert house.start(campaign)["status"] == "pending_approval"
+
+
+def test_a_long_table_that_can_not_be_read_to_its_end_adds_nobody(server: Server) -> None:
+    house = House.of(server)
+    campaign = house.draft(0)
+    body = "\n".join(["email,name", *(f"p{n}@{house.domain},N" for n in range(6_000)), "a,b,c"]).encode()
+    assert refusal(send(house, f"/v1/campaigns/{campaign}/contacts", body)) == (400, "validation_error", [])
+    assert house.campaign(campaign)["recipients"] == 0
+
+
+def test_nobody_waits_for_the_end_of_a_long_table(server: Server) -> None:
+    house, other = House.of(server), House.of(server)
+    campaign = house.draft(0)
+    body = "\n".join(["email,name", *(f"p{n}@{house.domain},N" for n in range(20_000))]).encode()
+    answers: list[int] = []
+    upload = threading.Thread(
+        target=lambda: answers.append(send(house, f"/v1/campaigns/{campaign}/contacts", body).status_code)
+    )
+    upload.start()
+    made = 0
+    while upload.is_alive():
+        assert other.client.post("/v1/campaigns", {"name": "Spring"}).status_code == 201
+        made += 1
+    upload.join()
+    assert answers == [200]
+    assert made > 3
+    assert house.campaign(campaign)["recipients"] == 20_000
 
 
 def test_a_stream_may_be_longer_than_any_json(server: Server) -> None:

@@ -13,7 +13,7 @@ from gonogo import service
 from gonogo_api.dialects.leadterra import errors
 from gonogo_api.problems import STATUS, Kind, Problem
 from support.driver_leadterra import MOMENT, STEP, Leadterra, error_of, whole_error
-from support.drivers import ASKING, LONG, PEOPLE, running
+from support.drivers import ASKING, LONG, PEOPLE, pending_approval, running
 from support.server import Client, Server
 
 #: What only the house API can be asked for, so that it can't fail here.
@@ -116,6 +116,14 @@ def test_steps_added_at_the_same_time_are_all_kept(leadterra: Leadterra) -> None
     assert [answer.status_code for answer in answers] == [201] * 6
     kept = leadterra.client.get(f"/v1/campaigns/{wire_id}").json()["steps"]
     assert sorted(step["subject"] for step in kept) == [step["subject"] for step in steps]
+
+
+def test_a_pause_is_nothing_to_a_campaign_that_awaits_approval(leadterra: Leadterra) -> None:
+    """Its clients know it as a draft."""
+    wire_id = pending_approval(leadterra)
+    answer = leadterra.client.post(f"/v1/campaigns/{wire_id}/pause")
+    assert (answer.status_code, answer.json()) == (200, {"id": wire_id, "status": "draft"})
+    assert leadterra.state(wire_id) == "pending_approval"
 
 
 def test_a_pause_is_nothing_to_a_draft_and_to_what_is_paused(leadterra: Leadterra) -> None:

@@ -24,6 +24,7 @@ MALFORMED_BODIES = {
     "NUL in a key": b'{"name": "Spring", "metadata": {"\\u0000": 1}}',
     "half a character": b'{"name": "Spr\\ud800ing"}',
     "NaN": b'{"name": "Spring", "metadata": {"x": NaN}}',
+    "a number beyond all measure": b'{"name": "Spring", "metadata": {"x": 1e999}}',
     "Infinity": b'{"name": "Spring", "metadata": {"x": -Infinity}}',
     "no UTF-8": b'{"name": "Spr\xffing"}',
     "UTF-16": '{"name": "Spring"}'.encode("utf-16"),
@@ -57,6 +58,45 @@ def test_strange_json_is_refused_in_the_dialects_own_words(server: Server, diale
         says_no(answer, dialect)
 
     assert rows(tenant) == before
+
+
+@every_dialect
+def test_a_body_that_says_it_is_not_utf_8_is_refused(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    key = tenant.key()
+    before = rows(tenant)
+    for charset in ("utf-16", "iso-8859-1", '"latin1"'):
+        headers = {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": f"application/json; charset={charset}",
+        }
+        answer = requests.post(server.base + campaigns(tenant), data=b'{"name": "x"}', headers=headers, timeout=30)
+        assert answer.status_code == MALFORMED[dialect], answer.text
+        says_no(answer, dialect)
+    assert rows(tenant) == before
+    fine = {"Authorization": f"Bearer {key}", "Content-Type": 'application/json; charset="UTF-8"'}
+    body = b'{"name": "Spring"}'
+    assert requests.post(server.base + campaigns(tenant), data=body, headers=fine, timeout=30).status_code == 201
+
+
+@every_dialect
+def test_nul_in_a_query_is_refused_in_the_dialects_own_words(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    answer = tenant.client().get(f"{campaigns(tenant)}?cursor=%00")
+    assert answer.status_code == INVALID[dialect], answer.text
+    says_no(answer, dialect)
+
+
+@every_dialect
+def test_a_socket_is_not_opened_and_the_request_answered(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    client = Client(server.base, tenant.key(), {**upgrade, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    assert client.get(campaigns(tenant)).status_code == 200
+    client.key = None
+    answer = client.get(campaigns(tenant))
+    assert answer.status_code == 401
+    says_no(answer, dialect)
 
 
 @every_dialect
@@ -95,7 +135,7 @@ def test_a_body_without_end_is_refused(server: Server, dialect: str) -> None:
 @every_dialect
 def test_unknown_paths_and_methods_are_refused_in_the_dialects_own_words(server: Server, dialect: str) -> None:
     client = server.workspace(dialect).client()
-    for path in ("", "/", "/v9/nowhere", "/%2e%2e/%00", "/v9/%0A/x", "//v1"):
+    for path in ("", "/", "/v9/nowhere", "/%2e%2e/%00", "/v9/%0A/x", "//v1", "/v1/campaigns//"):
         answer = client.get(f"/{dialect}{path}")
         assert answer.status_code == 404, path
         says_no(answer, dialect)
@@ -122,6 +162,8 @@ def test_who_asks_is_asked_before_what(server: Server, dialect: str) -> None:
 
 
 def test_the_paths_that_are_no_dialects_say_no_in_json_too(server: Server) -> None:
+    for path in ("/healthz", "/healthz/", "/readyz/", "/docs/"):
+        assert requests.get(f"{server.base}{path}", timeout=30, allow_redirects=False).status_code == 200, path
     answer = requests.post(f"{server.base}/healthz", timeout=30)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert answer.json() == {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
@@ -164,4 +206,5 @@ def test_a_failure_of_our_own_is_told_without_its_details(broken_server: Server)
         assert answer.status_code == 500, answer.text
         says_no(answer, tenant.dialect)
         assert answer.headers["X-Request-Id"] in broken_server.log
+        assert answer.headers.get("Connection") != "close"
         assert "gonogo_version" not in answer.text

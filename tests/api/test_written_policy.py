@@ -22,6 +22,8 @@ REFUSED = {
     "a thousand laughs": "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
     "a tag of Python": "!!python/object/apply:os.system ['true']\n",
     "a date, said to be one": "a: !!timestamp 2026-01-01\n",
+    "a tag that does not fit": "a: !!bool x\n",
+    "a tag of nothing": 'a: !!int ""\n',
     "bytes": "a: !!binary aGVsbG8=\n",
     "NUL": 'a: "\\0"\n',
     "half a character": 'a: "\\ud800"\n',

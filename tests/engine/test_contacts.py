@@ -12,7 +12,7 @@ from gonogo.call import Call
 from gonogo.contacts import Added, Rejected
 from gonogo.errors import NotFound
 from gonogo.store import lists
-from support.engine import Bench, people, snapshot
+from support.engine import Bench, codes, people, snapshot
 
 
 def add(bench: Bench, campaign: str, *rows: dict[str, Any]) -> Added:
@@ -282,3 +282,16 @@ def _take_off(call: Call, list_id: str, model: dict[str, bool], name: str) -> No
     else:
         with pytest.raises(NotFound):
             contacts.take_off(call, list_id, f"{name}@example.com")
+
+
+def test_nothing_is_launched_to_a_list_while_an_import_is_open(bench: Bench) -> None:
+    campaign = bench.draft()
+    with bench.call() as call:
+        _, first = service.add_contacts(call, campaign, people(3), more=True)
+    with bench.call() as call:
+        assert codes(service.start(call, campaign)) == ["import_open"]
+    with bench.call() as call:
+        _, second = service.add_contacts(call, campaign, [{"email": "nobody"}, *people(5)], after=first, more=False)
+    assert (second.added, [each.row for each in second.rejected]) == (first.added + 2, [3])
+    with bench.call() as call:
+        assert not service.start(call, campaign).refused

@@ -100,7 +100,7 @@ WORDS: dict[tuple[str, str], str] = {
     ("no recipients", "burki"): "No contacts found",
     ("no steps", "burki"): "Cannot start campaign - the campaign has no template and no steps.",
     ("start time in the past", "burki"): "Scheduled time is in the past",
-    ("active", "burki"): "Cannot start campaign - campaign is already active",
+    ("active", "burki"): "Cannot start campaign - campaign is already running",
     ("completed", "burki"): "All contacts have already been processed",
     ("cancelled", "burki"): "Cannot start campaign - campaign is already cancelled",
     ("failed", "burki"): "Cannot start campaign - campaign is already failed",

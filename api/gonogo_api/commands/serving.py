@@ -30,7 +30,7 @@ def serve(
     with listening(host, port) as sock:  # before anything is written: a port in use changes nothing
         ready(settings, migrated=migrate)
         app = create_app(settings, open_gate(settings), executes=worker)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, ws="none"))
         address = f"http://{host}:{sock.getsockname()[1]}"
         Console(stderr=True).print(f"gonogo serves {address} on {_shown(settings)}", highlight=False, soft_wrap=True)
         for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again

@@ -41,7 +41,7 @@ class CampaignShown(Shown):
 
 
 class Campaigns(Shown):
-    """A page; `next_cursor` is null on the last one."""
+    """A page; `next_cursor` is null where it is not full: there are no more. The page after a full one may be empty."""
 
     campaigns: list[CampaignShown]
     next_cursor: int | None

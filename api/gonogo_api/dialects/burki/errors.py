@@ -53,7 +53,7 @@ def refuse(refused: Refused, _: Request) -> Response:
         return _error(400, "Campaign is not running")
     if refused.event == "start" and refused.blockers[0].code != contract.NOT_OFFERED:
         return _error(400, _of_start(refused))
-    return _error(400, refused.blockers[0].message)
+    return _error(400, contract.told(DIALECT, refused.blockers[0]))
 
 
 def _of_start(refused: Refused) -> str:

@@ -459,7 +459,10 @@ def finding_shape(found: Finding) -> FindingShown:
 
 
 def blocker_shape(blocker: Blocker) -> BlockerShown:
-    return cast(BlockerShown, {"code": blocker.code, "message": blocker.message, **blocker.figures})
+    figures = dict(blocker.figures)
+    if figures.get("status") in contract.STATUS:
+        figures["status"] = contract.status(DIALECT, str(figures["status"]))
+    return cast(BlockerShown, {"code": blocker.code, "message": contract.told(DIALECT, blocker), **figures})
 
 
 def contact_list(view: ListView) -> ListShown:

@@ -1,5 +1,6 @@
 """Campaigns, and what happens to them."""
 
+import re
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Response
@@ -268,11 +269,14 @@ def _campaign(visit: Visit, outcome: Outcome, status: int = 200) -> Response:
     return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())), status)
 
 
+_FIGURE = re.compile("[0-9]{1,9}")
+
+
 def _message_cursor(cursor: str) -> tuple[str, int, int] | None:
     if not cursor:
         return None
     run, _, rest = cursor.partition(".")
     step, _, position = rest.partition(".")
-    if not (step.isdecimal() and position.isdecimal()):
+    if not (_FIGURE.fullmatch(step) and _FIGURE.fullmatch(position)):
         raise Problem("invalid", "cursor: expected one that an earlier page gave")
     return run, int(step), int(position)

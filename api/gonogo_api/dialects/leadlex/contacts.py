@@ -1,10 +1,13 @@
 """People: those of one campaign, and lists that campaigns share."""
 
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
 from gonogo import reading, service
+from gonogo.call import Call, Outcome
 from gonogo.contacts import Added, new_list
 from gonogo_api.dialects.leadlex.answers import (
     AddedShown,
@@ -16,31 +19,40 @@ from gonogo_api.dialects.leadlex.answers import (
     data,
     paged,
 )
-from gonogo_api.dialects.leadlex.rows import ROWS_BODY, Incoming
+from gonogo_api.dialects.leadlex.rows import ROWS_BODY, Incoming, Rows
 from gonogo_api.dialects.leadlex.shapes import UUID, NewList, known
-from gonogo_api.door import Reader, StrictRoute, Writer
+from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused
+from gonogo_api.rows import Row
 from gonogo_api.shapes import Data, Rejected
 
 router = APIRouter(route_class=StrictRoute, tags=["contacts"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
 ListId = Annotated[str, Path(description="List UUID", json_schema_extra=UUID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
+#: Rows that are taken in one transaction.
+PART = 5_000
+#: What became of some rows; with an outcome where a campaign is changed by them.
+Taken = tuple[Outcome | None, Added]
 
 
 @router.post(
     "/v1/campaigns/{campaign_id}/contacts", openapi_extra=ROWS_BODY, responses=says(Data[AddedShown]) | refuses(409)
 )
 def add_contacts(visit: Writer, campaign_id: Id, rows: Incoming) -> Response:
-    """Add people or change them, all in one transaction; who can't be taken is told row by row."""
-    outcome, added = visit.write(lambda call: service.add_contacts(call, known(campaign_id), rows()))
-    if outcome.refused:
-        raise Refused(outcome, "revise")
-    return data(_added(added))
+    """Add people or change them; who can't be taken is told row by row.
+
+    A body that can't be read changes nothing. A long one is taken in parts; until the last of them nothing is launched.
+    """
+
+    def add(call: Call, some: Iterable[Row], **part: Any) -> Taken:
+        return service.add_contacts(call, known(campaign_id), some, **part)
+
+    return data(_added(_in_parts(visit, rows, add)))
 
 
-@router.delete("/v1/campaigns/{campaign_id}/contacts/{email}", responses=says(Data[OneCampaign]) | refuses(409))
+@router.delete("/v1/campaigns/{campaign_id}/contacts/{email:path}", responses=says(Data[OneCampaign]) | refuses(409))
 def remove_contact(visit: Writer, campaign_id: Id, email: str) -> Response:
     """Take one person off the list."""
     outcome = visit.step("revise", lambda call: service.remove_contact(call, known(campaign_id), email))
@@ -73,7 +85,37 @@ def get_list(visit: Reader, list_id: ListId) -> Response:
 @router.post("/v1/lists/{list_id}/contacts", openapi_extra=ROWS_BODY, responses=says(Data[AddedShown]))
 def add_to_list(visit: Writer, list_id: ListId, rows: Incoming) -> Response:
     """The same for a list, whoever shares it; what is proposed keeps the people that it took."""
-    return data(_added(visit.write(lambda call: service.add_to_list(call, known(list_id, "list"), rows()))))
+
+    def add(call: Call, some: Iterable[Row], **part: Any) -> Taken:
+        return None, service.add_to_list(call, known(list_id, "list"), some, **part)
+
+    return data(_added(_in_parts(visit, rows, add)))
+
+
+def _in_parts(visit: Visit, rows: Rows, add: Callable[..., Taken]) -> Added:
+    """Take the rows, so many in a transaction that others wait for none of them long. A request that named itself has
+    one transaction, and a short body. Raises Refused; and Invalid before anything is taken."""
+
+    def take(some: Iterable[Row], **part: Any) -> Added:
+        outcome, added = visit.write(lambda call: add(call, some, **part))
+        if outcome is not None and outcome.refused:
+            raise Refused(outcome, "revise")
+        return added
+
+    if visit.named is not None:
+        return take(rows())
+    for _ in rows():
+        pass
+    waiting = iter(rows())
+    some = list(islice(waiting, PART))
+    if len(some) < PART:
+        return take(some)
+    done = None
+    while some:
+        following = list(islice(waiting, PART))
+        done = take(some, after=done, more=bool(following))
+        some = following
+    return done or Added()
 
 
 def _added(added: Added) -> AddedShown:

@@ -64,8 +64,9 @@ def render(problem: Problem, _: Request) -> Response:
 def refuse(refused: Refused, _: Request) -> Response:
     first = refused.blockers[0]
     status, code = _answer(refused.event, first)
-    blockers = [blocker_shape(each) for each in refused.blockers]
-    return json_response(Error(error=ErrorShown(code=code, message=first.message, blockers=blockers)), status)
+    error = ErrorShown(code=code, message=contract.told(DIALECT, first))
+    error["blockers"] = [blocker_shape(each) for each in refused.blockers]
+    return json_response(Error(error=error), status)
 
 
 def _answer(event: str, first: Blocker) -> tuple[int, str]:

@@ -40,8 +40,8 @@ class CampaignEdit(Shape):
     timezone: Annotated[str, Field(max_length=64)] | None = None
     send_window: SendWindow | None = None
     send_days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] | None = None
-    daily_limit: Annotated[int, Field(ge=1)] | None = None
-    min_interval_seconds: Annotated[int, Field(ge=0)] | None = None
+    daily_limit: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    min_interval_seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     marketing: bool | None = None
     postal_address: Annotated[str, Field(max_length=500)] | None = None
     steps: Annotated[list[StepShape], Field(max_length=10)] | None = None

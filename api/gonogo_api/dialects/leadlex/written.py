@@ -38,8 +38,9 @@ def read_yaml(body: bytes) -> Any:
     """YAML as JSON would say it: no key twice, no aliases, no values that JSON lacks. Raises RequestValidationError."""
     try:
         text = body.decode("utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
-            raise ValueError("aliases are not taken")
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+                raise ValueError("aliases and tags are not taken")
         said = json.dumps(yaml.load(text, _Loader))  # noqa: S506 - a SafeLoader
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())

@@ -54,7 +54,7 @@ def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
     if event == "start" or first.code in contract.READINESS:
         return contract.start_answer(DIALECT, blockers)
     ended = event == "pause"  # a draft's and a paused one's is no refusal here
-    return contract.Answer(409, "campaign_ended" if ended else first.code, first.message)
+    return contract.Answer(409, "campaign_ended" if ended else first.code, contract.told(DIALECT, first))
 
 
 def _error(status: int, code: str, message: str) -> Response:

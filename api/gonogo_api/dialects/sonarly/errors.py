@@ -69,14 +69,14 @@ def render(problem: Problem, request: Request) -> Response:
 
 def refuse(refused: Refused, request: Request) -> Response:
     answer = _answer(refused.event, refused.blockers)
-    details = "; ".join(f"{each.code}: {each.message}" for each in refused.blockers)
+    details = "; ".join(f"{each.code}: {contract.told(DIALECT, each)}" for each in refused.blockers)
     return _error(answer.status, ErrorShown(code=answer.code, message=answer.message, details=details), request)
 
 
 def _answer(event: str, blockers: tuple[Blocker, ...]) -> contract.Answer:
     if event == "start" or blockers[0].code in contract.READINESS:
         return contract.start_answer(DIALECT, blockers)
-    return contract.Answer(409, "CONFLICT", blockers[0].message)
+    return contract.Answer(409, "CONFLICT", contract.told(DIALECT, blockers[0]))
 
 
 def _error(status: int, error: ErrorShown, request: Request) -> Response:
