@@ -3,7 +3,7 @@
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -47,25 +47,30 @@ def inbox() -> Iterator[Inbox]:
         yield found
 
 
+class Dial:
+    """Opens channels to relays on this machine, and closes them."""
+
+    def __init__(self) -> None:
+        self.opened: list[Smtp] = []
+
+    def __call__(self, port: int, relay: str = "smtp://127.0.0.1", **more: Any) -> Smtp:
+        self.opened.append(Smtp(Relay.parse(f"{relay}:{port}"), **more))
+        return self.opened[-1]
+
+    def hang_up(self) -> None:
+        while self.opened:
+            self.opened.pop().close()
+
+
 @pytest.fixture
-def dial() -> Iterator[Callable[..., Smtp]]:
-    """Opens channels, and closes them in the end."""
-    opened: list[Smtp] = []
-
-    def dial(port: int, relay: str = "smtp://127.0.0.1", **more: Any) -> Smtp:
-        opened.append(Smtp(Relay.parse(f"{relay}:{port}"), **more))
-        return opened[-1]
-
-    yield dial
-    for channel in opened:
-        channel.close()
+def dial() -> Iterator[Dial]:
+    dialling = Dial()
+    yield dialling
+    dialling.hang_up()
 
 
 def always() -> bool:
     return True
-
-
-Dial = Callable[..., Smtp]
 
 
 def test_a_mail_arrives_as_it_was_written(inbox: Inbox, dial: Dial) -> None:
@@ -225,6 +230,7 @@ def test_starttls_is_used_where_it_is_offered(certificate: Path, dial: Dial) -> 
         refused = dial(inbox.port).deliver([ADA], always)  # nobody vouches for it
         assert refused.receipts == [None]
         assert "certificate" in str(refused.trouble)
+        dial.hang_up()
 
 
 @in_clear
@@ -236,6 +242,7 @@ def test_a_user_logs_in_and_a_wrong_password_is_trouble(dial: Dial, monkeypatch:
         assert refused.receipts == [None]
         assert "535" in str(refused.trouble)
         assert "wrong" not in str(refused.trouble)
+        dial.hang_up()
 
 
 @in_clear
@@ -245,6 +252,7 @@ def test_a_password_is_not_sent_in_clear_to_another_machine(dial: Dial, monkeypa
         refused = dial(inbox.port, "smtp://acme:secret@127.0.0.1").deliver([ADA], always)
         assert refused.receipts == [None]
         assert "STARTTLS" in str(refused.trouble)
+        dial.hang_up()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Relays for tests, on this machine alone: one that is a real SMTP server and keeps what it gets, and one by script."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -65,7 +67,7 @@ def smtp_server(*, tls: ssl.SSLContext | None = None, user: tuple[str, str] | No
     inbox = Inbox()
 
     def knows(_: Any, __: Any, ___: Any, ____: Any, said: Any) -> AuthResult:
-        return AuthResult(success=(said.login.decode(), said.password.decode()) == user)
+        return AuthResult(success=(said.login.decode(), said.password.decode()) == user, handled=False)
 
     asks: dict[str, Any] = {"authenticator": knows, "auth_required": True, "auth_require_tls": False} if user else {}
     server = _Server(inbox, hostname="127.0.0.1", port=0, tls_context=tls, **asks)
@@ -75,6 +77,10 @@ def smtp_server(*, tls: ssl.SSLContext | None = None, user: tuple[str, str] | No
         yield inbox
     finally:
         server.stop()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # the library leaves the connection of its own check open
+            del server
+            gc.collect()
 
 
 @dataclass
