@@ -12,8 +12,9 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
 from gonogo import database
-from gonogo.execution.channels import ChannelUnavailable
+from gonogo.execution.channels import Channel, ChannelUnavailable
 from gonogo.execution.maildir import Maildir
+from gonogo.execution.smtp import Relay, Smtp
 from gonogo.gate import Gate
 from gonogo_api import reference
 from gonogo_api.choosing import Front
@@ -34,11 +35,18 @@ APPS = {
 def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
+    channels = {"email": email_channel(settings)}
+    return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch)
+
+
+def email_channel(settings: Settings) -> Channel:
+    """The relay, or the maildir where none is set up. Raises OSError for a maildir that can't be written to."""
+    if settings.smtp_url:
+        return Smtp(Relay.parse(settings.smtp_url), connections=settings.smtp_connections)
     try:
-        channels = {"email": Maildir(settings.maildir)}
+        return Maildir(settings.maildir)
     except ChannelUnavailable as error:
         raise OSError(f"GONOGO_MAILDIR: {settings.maildir} can't be written to ({error.reason})") from None
-    return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch)
 
 
 def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Starlette:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from whenever import TimeDelta
 
 from gonogo.errors import DatabaseUnusable
+from gonogo.execution.smtp import Relay
 from gonogo.models import DIALECTS
 
 
@@ -22,6 +23,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GONOGO_", arbitrary_types_allowed=True)
 
     database_url: str = "sqlite:///gonogo.db"
+    smtp_url: str | None = None  #: the relay that e-mail is handed to: smtp://[user:password@]host[:port], or smtps://
+    smtp_connections: int = Field(default=4, ge=1, le=100)  #: to the relay, side by side
     maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
     claim_batch: int = Field(default=20, ge=1, le=1000)
     body_limit: int = Field(default=1_048_576, ge=1024)  #: bytes of a JSON body
@@ -43,6 +46,11 @@ class Settings(BaseSettings):
         unknown = sorted(set(self.hosts.values()) - set(DIALECTS))
         if unknown:
             raise ValueError(f"GONOGO_HOSTS: expected dialects {', '.join(DIALECTS)}, found {', '.join(unknown)}")
+        try:
+            if self.smtp_url:
+                Relay.parse(self.smtp_url)
+        except ValueError as error:
+            raise ValueError(f"GONOGO_SMTP_URL: {error}") from None
         try:
             if self.rate_limit != "0":
                 limits.parse(self.rate_limit)

@@ -73,8 +73,9 @@ class Gate:
         return cls(engine, **settings)
 
     def close(self) -> None:
-        """Stop working and let go of the database."""
+        """Stop working and let go of the channels and the database."""
         self.stop_work()
+        self.executor.close()
         self.engine.dispose()
 
     def call(self, session: Host, by: Actor) -> Call:

@@ -109,6 +109,11 @@ class Executor:
                 self._put_down(held, results)
                 return
 
+    def close(self) -> None:
+        """Let go of the channels."""
+        for channel in self.channels.values():
+            channel.close()
+
     def _call(self, connection: sa.Connection, workspace: str) -> Call:
         return Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start)
 
