@@ -6,9 +6,11 @@ import inspect
 import json
 import logging
 import math
+import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from email.message import Message
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -53,6 +55,7 @@ class Door:
     settings: Settings
     pepper: bytes
     limiter: Limiter | None = None
+    turns: threading.Lock = field(default_factory=threading.Lock)
 
     def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         """Who a request says it is from, and what is left to that key."""
@@ -72,6 +75,14 @@ class Door:
         if visitor is not None:
             note_use(self.gate.engine, visitor, now)
         return visitor
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction that writes. On SQLite, which lets one write at a time, requests queue for their turn here: its
+        own way of waiting is to sleep and look again, ever longer."""
+        turn = self.turns if self.gate.engine.dialect.name == "sqlite" else nullcontext()
+        with turn, self.gate.engine.begin() as connection:
+            yield connection
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
@@ -104,7 +115,7 @@ class Visit:
         if self.named is None:
             return answer()
         key_id, now = self.visitor.actor.id, self.door.gate.clock.now()
-        with self.door.gate.engine.begin() as self.held:
+        with self.door.begin() as self.held:
             known = replies.take(self.held, key_id, self.named.name, self.named.asked, now)
             if known is not None:
                 return _again(known, self.named)
@@ -128,7 +139,7 @@ class Visit:
                 raise Problem("conflict", LOST) from None
         for left in reversed(range(TRIES)):
             try:
-                with gate.engine.begin() as connection:
+                with self.door.begin() as connection:
                     return verb(gate.call(connection, self.visitor.actor))
             except Conflict:
                 if not left:

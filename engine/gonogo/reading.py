@@ -61,6 +61,7 @@ class TaskView:
     findings: list[Document]
     votes: Sequence[Document] = ()
     deciders: Sequence[MemberView] = ()
+    changed: Sequence[str] | None = None  # what differs from the run before; None for a first run
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,25 @@ class TaskPage:
 
     tasks: list[TaskView]
     last: Case | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The messages of a campaign's present run, by what became of them; `pending` are those that nobody claimed yet.
+
+    What a closed run left unclaimed is cancelled or superseded, as the run was.
+    """
+
+    recipients: int
+    pending: int
+    claimed: int
+    sent: int
+    rejected: int
+    failed: int
+    unknown: int
+    skipped: int
+    cancelled: int
+    superseded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +174,14 @@ def task(call: Call, task_id: str) -> TaskView:
     for vote in votes:
         vote["comment"] = said.get(vote["comment"])
     [view] = _task_views(call, [case])
-    return replace(view, votes=votes, deciders=deciders(call, case))
+    return replace(view, votes=votes, deciders=deciders(call, case), changed=_changed(call, case.task_run_id))
+
+
+def _changed(call: Call, run_id: str | None) -> list[str] | None:
+    this, *before = cases.with_the_one_before(call.connection, run_id)
+    if not before:
+        return None
+    return [name.removesuffix("_id") for name in this if this[name] != before[0][name]]
 
 
 def _task_views(call: Call, found: list[Case]) -> list[TaskView]:
@@ -205,6 +232,25 @@ def messages(
     cases.read(call.connection, call.by.workspace, campaign_id)
     found = ledger.rows(call.connection, campaign_id, states=states, after=after, limit=limit)
     return [_message(row) for row in found]
+
+
+def progress(call: Call, campaign_id: str) -> Progress:
+    """How far the present run is. Raises NotFound."""
+    case = cases.read(call.connection, call.by.workspace, campaign_id)
+    claimed = lists.claimed(call.connection, case.id)
+    left = max(0, (case.recipients or 0) * (case.steps or 1) - case.settled - claimed)
+    return Progress(
+        recipients=case.recipients or 0,
+        pending=left if case.run_open else 0,
+        claimed=claimed,
+        sent=case.sent or 0,
+        rejected=case.rejected or 0,
+        failed=case.failed or 0,
+        unknown=case.unknown or 0,
+        skipped=case.skipped or 0,
+        cancelled=left if case.closed_as == "cancelled" else 0,
+        superseded=left if case.closed_as == "superseded" else 0,
+    )
 
 
 def launchability(call: Call, campaign_id: str) -> Launchability:

@@ -470,6 +470,26 @@ def test_a_start_that_needs_no_approval_sends_and_tells_how_it_went(server: Serv
     assert mails == {person["email"]: f"Hello {person['name']}" for person in house.people(3)}
 
 
+def test_what_nobody_claimed_is_counted_as_what_became_of_its_run(server: Server) -> None:
+    house = House.of(server)
+    none = dict.fromkeys(("claimed", "rejected", "failed", "unknown", "skipped"), 0)
+
+    def stats(campaign: str) -> dict[str, int]:
+        found: dict[str, int] = house.data("GET", f"/v1/campaigns/{campaign}/stats")
+        assert {name: found.pop(name) for name in none} == none
+        return found
+
+    campaign = house.running()  # the second message to both is due in two days
+    assert stats(campaign) == {"recipients": 2, "pending": 2, "sent": 2, "cancelled": 0, "superseded": 0}
+    house.data("POST", f"/v1/campaigns/{campaign}/cancel")
+    assert stats(campaign) == {"recipients": 2, "pending": 0, "sent": 2, "cancelled": 2, "superseded": 0}
+
+    house.tenant.policy(asking())
+    edited, _ = house.asked(3)
+    house.data("PATCH", f"/v1/campaigns/{edited}", {"name": "Autumn"})
+    assert stats(edited) == {"recipients": 3, "pending": 0, "sent": 0, "cancelled": 0, "superseded": 3}
+
+
 def test_the_ledger_is_read_page_by_page_and_by_state(server: Server) -> None:
     house = House.of(server)
     campaign = house.draft(5)

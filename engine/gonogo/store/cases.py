@@ -315,6 +315,22 @@ def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str, str]:
     return content_id, sender_id, settings_id
 
 
+_PINNED = ("content_id", "sender_id", "settings_id", "start_at", "recipients")
+
+
+def with_the_one_before(connection: sa.Connection, run_id: str | None) -> list[sa.RowMapping]:
+    """What a run pinned, and what the run before it did, if there was one."""
+    this = sa.select(run.c.campaign_id, run.c.number).where(run.c.id == run_id).subquery("this")
+    wanted = (
+        sa.select(*(run.c[name] for name in _PINNED))
+        .join(
+            this, sa.and_(run.c.campaign_id == this.c.campaign_id, run.c.number.in_([this.c.number, this.c.number - 1]))
+        )
+        .order_by(run.c.number.desc())
+    )
+    return list(connection.execute(wanted).mappings())
+
+
 def proposed(connection: sa.Connection, run_ids: list[str | None]) -> dict[str | None, Any]:
     """What runs proposed, by id: recipients, seal, and the digest of what the review found."""
     wanted = sa.select(run.c.id, run.c.recipients, run.c.seal, run.c.findings).where(run.c.id.in_(run_ids))

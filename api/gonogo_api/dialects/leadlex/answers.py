@@ -184,13 +184,18 @@ class Messages(Shown):
 
 
 class Stats(Shown):
+    """The messages of the present run, by what became of them; `pending` are those that nobody claimed yet."""
+
     recipients: int
+    pending: int
+    claimed: int
     sent: int
     rejected: int
     failed: int
     unknown: int
     skipped: int
-    pending: int
+    cancelled: int
+    superseded: int
 
 
 class Started(Shown):
@@ -252,12 +257,14 @@ class Decider(Shown):
 
 
 class WholeTask(TaskShown):
-    """The same with all that a reviewer looks at."""
+    """The same with all that a reviewer looks at. `changed` names what differs from the run before: content, sender,
+    settings, start_at, the number of recipients; null for a first run."""
 
     findings: list[FindingShown]
     votes: list[VoteShown]
     requirement: RequirementShown | None
     may_decide: list[Decider]
+    changed: list[str] | None
 
 
 class OneTask(Shown):
@@ -439,6 +446,7 @@ def whole_task(view: TaskView, now: Instant) -> WholeTask:
         votes=votes,
         requirement=cast("RequirementShown | None", view.case.requirement),
         may_decide=[Decider(id=each.id, name=each.name, email=each.email) for each in view.deciders],
+        changed=list(view.changed) if view.changed is not None else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Campaigns, and what happens to them."""
 
 import re
+from dataclasses import asdict
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Response
@@ -162,18 +163,8 @@ def campaign_messages(
 @router.get("/v1/campaigns/{campaign_id}/stats", responses=says(Data[Stats]))
 def campaign_stats(visit: Reader, campaign_id: Id) -> Response:
     """How far the launch is: messages by what became of them."""
-    case = visit.read(lambda call: reading.campaign(call, known(campaign_id))).case
-    total = (case.recipients or 0) * (case.steps or 1)
-    shown = Stats(
-        recipients=case.recipients or 0,
-        sent=case.sent or 0,
-        rejected=case.rejected or 0,
-        failed=case.failed or 0,
-        unknown=case.unknown or 0,
-        skipped=case.skipped or 0,
-        pending=max(0, total - case.settled) if case.run_open else 0,
-    )
-    return data(shown)
+    found = visit.read(lambda call: reading.progress(call, known(campaign_id)))
+    return data(cast(Stats, asdict(found)))
 
 
 # What happens to them
