@@ -175,6 +175,21 @@ def test_what_becomes_of_a_message_is_what_the_relay_said(dial: Dial, then: list
     assert bool(found.reason) is (receipt != "sent")
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [OK, b"299 hm", OK],  # to MAIL, to RCPT, to RSET
+        [OK, OK, OK, OK],  # to MAIL, RCPT, DATA, RSET: it never asks for the message
+    ],
+)
+def test_what_was_never_handed_over_is_not_told_as_sent(dial: Dial, answers: list[bytes | None]) -> None:
+    with scripted([HELLO, OK, *answers * (1 + len(smtp.PAUSES))]) as script:
+        [found] = dial(script.port, connections=1).deliver([ADA], always).receipts
+    assert found is not None
+    assert (found.state, bool(found.reason)) == ("failed", True)
+    assert not any(heard.endswith(b"\r\n.\r\n") for heard in script.heard)
+
+
 def test_a_relay_that_falls_silent_after_the_message_leaves_it_unknown(dial: Dial) -> None:
     with scripted([*talk(GO), b"250-it goes on"]) as script:
         [found] = dial(script.port, connections=1).deliver([ADA], always).receipts

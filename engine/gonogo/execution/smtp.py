@@ -27,7 +27,7 @@ PAUSES = (0.2, 0.5, 1.0)
 #: Seconds that a relay may take for one answer.
 PATIENCE = 30.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-OK, LATER, NEVER, CLOSING = 200, 400, 500, 421
+OK, OTHER, LATER, NEVER, CLOSING = 250, 300, 400, 500, 421
 #: A connection that is of no more use. TimeoutError is an OSError.
 _BROKEN = (SMTPException, OSError)
 
@@ -144,7 +144,9 @@ class Smtp:
             try:
                 await smtp.rcpt(message.address)
             except SMTPResponseException as error:
-                return _refused(error)
+                if error.code < NEVER:  # for now, or an answer that is none: nothing of the message is out
+                    raise _Later(_said(error)) from error
+                return Receipt("rejected", _said(error))
             receipt = await _handed_over(smtp, data)
             clean = receipt == SENT
             return receipt
@@ -219,19 +221,22 @@ async def _handed_over(smtp: aiosmtplib.SMTP, data: bytes) -> Receipt:
     try:
         await smtp.data(data)
     except SMTPResponseException as error:
-        return _refused(error)
+        return _answered(error)
     except _BROKEN as error:
         smtp.close()
         return Receipt("unknown", f"The relay broke off: {error}")
     return SENT
 
 
-def _refused(error: SMTPResponseException) -> Receipt:
-    """What the relay's answer means; one that says neither yes nor no leaves nobody able to tell. Raises _Later."""
-    if OK <= error.code < OK + 100:
-        return SENT
-    if LATER <= error.code < NEVER:
+def _answered(error: SMTPResponseException) -> Receipt:
+    """What an answer means that is not the usual one; one that says neither yes nor no leaves nobody able to tell.
+
+    A plain 250 is unusual where the relay should have asked for the message: it never had it. Raises _Later.
+    """
+    if error.code == OK or LATER <= error.code < NEVER:
         raise _Later(_said(error))
+    if OK < error.code < OTHER:
+        return SENT
     return Receipt("rejected" if error.code >= NEVER else "unknown", _said(error))
 
 
