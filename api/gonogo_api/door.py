@@ -4,7 +4,6 @@ import functools
 import hashlib
 import inspect
 import json
-import logging
 import math
 import threading
 import uuid
@@ -28,17 +27,26 @@ from gonogo.gate import Gate
 from gonogo.store import replies, workspaces
 from gonogo_api import openapi
 from gonogo_api.auth import Visitor, bearer, identify, note_use, well_formed
-from gonogo_api.problems import JSON, PROBLEMS, Kind, Problem, Refused
+from gonogo_api.problems import (
+    BAD_KEY,
+    JSON,
+    LOST,
+    PROBLEMS,
+    REUSED,
+    SILENT,
+    STALE,
+    Kind,
+    Problem,
+    Refused,
+    crashed,
+)
 from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 TRIES = 3
 OK = 200
 UTF_8 = ("utf-8", "utf8", "us-ascii")
-LOST = "Somebody else changed it at the same time; try again"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 MOST_OF_A_NAME = 255
@@ -178,8 +186,7 @@ class Visit:
 
 def _again(known: Any, named: Named) -> Response:
     if known.asked != named.asked:
-        message = "Another request has used this Idempotency-Key"
-        raise Problem("reused", message, IDEMPOTENCY_KEY)
+        raise Problem("reused", REUSED, IDEMPOTENCY_KEY)
     return Response(known.body, known.status, {**known.headers, "Idempotency-Replayed": "true"})
 
 
@@ -203,7 +210,7 @@ def admit(request: Request, scope: str | None) -> Visitor:
         raise request.scope["failure"]
     visitor: Visitor | None = request.scope["visitor"]
     if visitor is None or visitor.dialect != request.app.state.dialect:
-        raise Problem("unauthorized", "Invalid API key", "key")
+        raise Problem("unauthorized", BAD_KEY, "key")
     allowance: Allowance | None = request.scope["allowance"]
     if allowance is not None and allowance.exceeded:
         message = f"Rate limit exceeded: {allowance.limit} requests"
@@ -217,7 +224,7 @@ def executing(request: Request) -> None:
     """A dependency: launching makes no sense while nothing executes. Writes nothing."""
     door: Door = request.app.state.door
     if not door.executor_alive():
-        raise Problem("unavailable", "No executor has shown life lately", "executor")
+        raise Problem("unavailable", SILENT, "executor")
 
 
 #: The tag of what a client saw, and wants to change only while it is like that.
@@ -368,8 +375,7 @@ class StrictRoute(APIRoute):
             except EXPECTED:
                 raise
             except Exception as error:  # answered like any other: past the framework it would cost the connection
-                log.error("request %s failed", request.scope["request_id"], exc_info=error)
-                raise Problem("internal", "Internal server error") from None
+                raise crashed(request, error) from None
 
         return strictly
 
@@ -439,8 +445,7 @@ def _names(condition: str | None, tag: str) -> bool:
 def unchanged(condition: str | None, shown: Response) -> None:
     """Raise Problem where a change was asked for on the condition (If-Match) that what is shown now was seen."""
     if condition is not None and not _names(condition, etag(shown)):
-        message = "It has changed since it was read: read it again"
-        raise Problem("stale", message, IF_MATCH)
+        raise Problem("stale", STALE, IF_MATCH)
 
 
 def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:

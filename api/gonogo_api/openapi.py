@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from gonogo.errors import Mistake
-from gonogo_api.problems import JSON, PROBLEMS, Kind, Problem
+from gonogo_api.problems import BAD_KEY, CRASHED, JSON, LOST, PROBLEMS, REUSED, SILENT, STALE, Kind, Problem
 
 Responses = dict[int | str, dict[str, Any]]
 _TRACE = "507f1f77bcf86cd799439011"
@@ -33,16 +33,13 @@ SAMPLES: dict[Kind, tuple[Problem, str]] = {
         Problem("invalid", "name: Field required", mistakes=[Mistake("name", "Field required")]),
         "Something in the request is not what was expected",
     ),
-    "unauthorized": (Problem("unauthorized", "Invalid API key", "key"), "The key is missing, unknown, or has ended"),
+    "unauthorized": (Problem("unauthorized", BAD_KEY, "key"), "The key is missing, unknown, or has ended"),
     "forbidden": (
         Problem("forbidden", "The key lacks the permission campaigns:write", "campaigns:write"),
         "The key lacks a permission",
     ),
     "not_found": (Problem("not_found", "Campaign not found", "campaign"), "There is no such thing in the workspace"),
-    "conflict": (
-        Problem("conflict", "Somebody else changed it at the same time; try again"),
-        "Somebody else was faster",
-    ),
+    "conflict": (Problem("conflict", LOST), "Somebody else was faster"),
     "too_large": (Problem("too_large", "The body is larger than 1048576 bytes", "body"), "The body is too large"),
     "media_type": (
         Problem("media_type", "Expected a body of type application/json", "content-type"),
@@ -50,18 +47,15 @@ SAMPLES: dict[Kind, tuple[Problem, str]] = {
     ),
     "limited": (Problem("limited", "Rate limit exceeded: 1200 requests"), "Too many requests of this key"),
     "unavailable": (
-        Problem("unavailable", "No executor has shown life lately", "executor"),
+        Problem("unavailable", SILENT, "executor"),
         "Nothing executes launches at the moment",
     ),
-    "internal": (Problem("internal", "Internal server error"), "A failure of our own; the log tells it by the id"),
+    "internal": (Problem("internal", CRASHED), "A failure of our own; the log tells it by the id"),
     "stale": (
-        Problem("stale", "It has changed since it was read: read it again", "If-Match"),
+        Problem("stale", STALE, "If-Match"),
         "It is not what If-Match names any more",
     ),
-    "reused": (
-        Problem("reused", "Another request has used this Idempotency-Key", "Idempotency-Key"),
-        "Another request has used this Idempotency-Key",
-    ),
+    "reused": (Problem("reused", REUSED, "Idempotency-Key"), REUSED),
 }
 
 

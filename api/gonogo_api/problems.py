@@ -59,6 +59,15 @@ PROBLEMS = "x-problems"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
+# What is said of a problem where it happens, and by the documents that tell of it.
+BAD_KEY = "Invalid API key"
+LOST = "Somebody else changed it at the same time; try again"
+STALE = "It has changed since it was read: read it again"
+REUSED = "Another request has used this Idempotency-Key"
+SILENT = "No executor has shown life lately"
+CRASHED = "Internal server error"
+
+
 @dataclass(eq=False)
 class Problem(Exception):
     """A request that can't be answered as asked."""
@@ -68,6 +77,11 @@ class Problem(Exception):
     what: str = ""  # what is missing or wrong: "campaign", "task", a scope
     mistakes: Sequence[Mistake] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Where something is wrong, and what: every mistake, else the message of no place."""
+        return [(each.path, each.message) for each in self.mistakes] or [("", self.message)]
 
 
 @dataclass(eq=False)
@@ -131,8 +145,13 @@ def install(app: FastAPI, render: Render, refuse: RenderRefusal, errors: Callabl
     @app.exception_handler(OperationalError)
     @app.exception_handler(Exception)
     async def on_crash(request: Request, error: Exception) -> Response:
-        log.error("request %s failed", request.scope["request_id"], exc_info=error)
-        return answer(request, Problem("internal", "Internal server error"))
+        return answer(request, crashed(request, error))
+
+
+def crashed(request: Request, error: Exception) -> Problem:
+    """A failure of our own: the log tells it by the request's id, and nobody else is told more than that."""
+    log.error("request %s failed", request.scope["request_id"], exc_info=error)
+    return Problem("internal", CRASHED)
 
 
 def _methods(request: Request) -> list[str]:

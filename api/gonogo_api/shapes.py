@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from whenever import Instant, OffsetDateTime, PlainDateTime
 
 from gonogo.addresses import email_problem
+from gonogo.contacts import Added
 from gonogo.content import Content, Step, Template
 
 Text = Annotated[str, Field(max_length=500)]
@@ -46,6 +47,11 @@ class Rejected(Shown):
 
     row: int
     reason: str
+
+
+def rejected_rows(added: Added) -> list[Rejected]:
+    """The rows that were not taken, as every dialect tells them."""
+    return [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
 
 
 def one_of(words: Iterable[str]) -> Any:

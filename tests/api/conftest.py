@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.server import Server
+from support.server import LIMIT, Server
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +31,12 @@ def server(request: pytest.FixtureRequest, backend: str) -> Server:
     """A running server, on both databases in turn."""
     found: Server = request.getfixturevalue(f"{backend}_server")
     return found
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that limits keys, on a database that tests break."""
+    folder = tmp_path_factory.mktemp("strict")
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_RATE_LIMIT": f"{LIMIT}/minute"})
+    yield server.start()
+    server.stop()

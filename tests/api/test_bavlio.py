@@ -1,26 +1,23 @@
 """Bavlio, as its clients see it (seed 004)."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
-import sqlalchemy as sa
 
 from gonogo import service
 from gonogo.content import Content
 from support.driver_bavlio import CAMPAIGN, ROOT, STEP, Bavlio, check_campaign, error_of
 from support.drivers import ASKING, BROKEN, HELLO, PEOPLE, SITUATIONS, paused, pending_approval, running, scheduled
-from support.server import Client, Server
+from support.server import LIMIT, Client, Server
 
 MISSING = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
 TEMPLATE = {"name": "Hello", "subject": "Hello", "body": "Dear {{ email }}, we launch."}
 NULL_AT_FIRST = {name for name, kind in CAMPAIGN.items() if isinstance(None, kind)}
 
 
-LIMIT = 30  # knocks of a key a minute, on the server that is strict
 #: Every change of a campaign finds it changed already.
 LOSING = (
     "CREATE TRIGGER losing BEFORE UPDATE ON gonogo_campaign BEGIN SELECT RAISE(IGNORE); END",
@@ -438,7 +435,7 @@ def test_a_key_that_knocks_too_often_is_told_so_and_no_more(strict: Server, verb
 def test_a_failure_of_our_own_says_that_it_is_one_and_no_more(strict: Server, verb: str) -> None:
     bavlio = Bavlio(strict)
     wire_id = bavlio.campaign()
-    with broken(strict, "ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
+    with strict.broken("ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
         answer = do(bavlio.client, verb, wire_id)
     assert said(answer) == (500, {"detail": "INTERNAL_ERROR", "message": "Internal server error"})
 
@@ -453,7 +450,7 @@ def test_a_lost_race_is_a_conflict_and_changes_nothing(
     bavlio = Bavlio(strict)
     wire_id = arrange(bavlio)
     before = bavlio.state(wire_id)
-    with broken(strict, *LOSING):
+    with strict.broken(*LOSING):
         answer = do(bavlio.client, verb, wire_id)
     lost = {"detail": "CONFLICT", "message": "Somebody else changed it at the same time; try again"}
     assert said(answer) == (409, lost)
@@ -473,28 +470,6 @@ def unprocessable(path: str, loc: str, msg: str, kind: str = "invalid", message:
         "path": path,
         "message": message or f"{loc}: {msg}",
     }
-
-
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that limits keys, on a database that tests break."""
-    folder = tmp_path_factory.mktemp("strict")
-    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_RATE_LIMIT": f"{LIMIT}/minute"})
-    yield server.start()
-    server.stop()
-
-
-@contextmanager
-def broken(server: Server, how: str, cure: str) -> Iterator[None]:
-    """While its database is like that."""
-    assert server.engine is not None
-    with server.engine.begin() as connection:
-        connection.execute(sa.text(how))
-    try:
-        yield
-    finally:
-        with server.engine.begin() as connection:
-            connection.execute(sa.text(cure))
 
 
 def wrong(answer: requests.Response) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
-import sqlalchemy as sa
 
 from gonogo import service
 from support.driver_burki import ASSISTANT, ROOT, Burki, detail_of
@@ -23,7 +21,7 @@ from support.drivers import (
     running,
     scheduled,
 )
-from support.server import Client, Server
+from support.server import LIMIT, Client, Server
 
 AHEAD = "2099-02-15T09:00:00Z"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -31,7 +29,6 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 WHEN = {"scheduled_time": AHEAD}
 UNUSABLE = "Cannot start campaign - the template can't be used: step 1, body, line 1: missing expression."
-LIMIT = 30  # knocks of a key a minute, on the server that is strict
 #: Every change of a campaign finds it changed already.
 LOSING = (
     "CREATE TRIGGER losing BEFORE UPDATE ON gonogo_campaign BEGIN SELECT RAISE(IGNORE); END",
@@ -305,7 +302,7 @@ def test_a_key_that_knocks_too_often_is_told_so_and_no_more(strict: Server) -> N
 def test_a_failure_of_our_own_says_that_it_is_one_and_no_more(strict: Server) -> None:
     burki = Burki(strict)
     wire_id = burki.campaign()
-    with broken(strict, "ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
+    with strict.broken("ALTER TABLE gonogo_list RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO gonogo_list"):
         answers = [burki.start(wire_id), burki.client.get(f"{ROOT}/{wire_id}"), burki.client.get(ROOT)]
     for answer in answers:
         assert said(answer) == (500, {"success": False, "detail": "Internal server error"})
@@ -319,7 +316,7 @@ def test_a_lost_race_says_so_and_no_more(strict: Server, verb: str, body: Any) -
     burki = Burki(strict)
     wire_id = pending_approval(burki) if verb == "contacts" else burki.campaign()
     before = burki.state(wire_id)
-    with broken(strict, *LOSING):
+    with strict.broken(*LOSING):
         path = f"{ROOT}/{wire_id}"
         answer = burki.client.patch(path, body) if verb == "PATCH" else burki.post(wire_id, verb, body)
     lost = "Somebody else changed it at the same time; try again"
@@ -449,28 +446,6 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Burki]:
     server = Server(f"sqlite:///{folder}/gonogo.db", folder, arguments=("--no-worker",)).start()
     yield Burki(server)
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that limits keys, on a database that tests break."""
-    folder = tmp_path_factory.mktemp("strict")
-    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_RATE_LIMIT": f"{LIMIT}/minute"})
-    yield server.start()
-    server.stop()
-
-
-@contextmanager
-def broken(server: Server, how: str, cure: str) -> Iterator[None]:
-    """While its database is like that."""
-    assert server.engine is not None
-    with server.engine.begin() as connection:
-        connection.execute(sa.text(how))
-    try:
-        yield
-    finally:
-        with server.engine.begin() as connection:
-            connection.execute(sa.text(cure))
 
 
 def said(answer: requests.Response) -> tuple[int, Any]:

@@ -12,40 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from gonogo import database, models
+from support.commands import Ended
 from support.house import House, asking, eventually
 from support.server import PEPPER, Client, Server, Tenant, free_port
-
-PRINTED = re.compile(r"\x1b\[[0-9;]*m")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-    @property
-    def line(self) -> str:
-        """The one line that a command which failed says, on stderr and nowhere else."""
-        assert self.code not in (0, None)
-        assert self.out == ""
-        assert "Traceback" not in self.err
-        [line] = PRINTED.sub("", self.err).splitlines()
-        assert line.startswith("gonogo: ")
-        return line.removeprefix("gonogo: ")
 
 
 @dataclass(slots=True)

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from gonogo_api.cli import main
+from support.commands import Ended
 from support.driver_burki import ASSISTANT
 from support.drivers import Driver
-from support.driving import DRIVERS
+from support.driving import DRIVERS, PATHS
 from support.house import House, mails
 from support.server import Server
 
@@ -43,36 +44,6 @@ OWN: dict[str, dict[str, Any]] = {
         "dataset_id": "8d3bb2b0-7f39-4f0c-8f0b-5b9a55ed2a11",
     },
 }
-PATHS = {
-    "leadlex": "/v1/campaigns/{id}",
-    "sonarly": "/v1/accounts/{account}/campaigns/{id}",
-    "leadterra": "/v1/campaigns/{id}",
-    "burki": "/api/v1/campaigns/{id}",
-    "bavlio": "/api/v1/campaigns/{id}",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[str]:
-        """What a command that failed says, on stderr and nowhere else."""
-        assert (self.code, self.out) == (1, "")
-        assert "Traceback" not in self.err
-        first, *more = self.err.splitlines()
-        assert first.startswith("gonogo: ")
-        return [first.removeprefix("gonogo: "), *(line.removeprefix("  ") for line in more)]
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from gonogo_api import contract
 from support.drivers import SITUATIONS, Driver
-from support.driving import DRIVERS
+from support.driving import DRIVERS, PATHS
 from support.errors import DIALECTS
 from support.server import Server
 
@@ -13,13 +13,6 @@ REFUSED = {
     "pending approval": ("pause", "resume", "start", "launch"),
     "active": ("resume", "start", "launch"),
     "cancelled": ("pause", "resume", "start", "launch"),
-}
-PATHS = {
-    "leadlex": "/v1/campaigns/{id}",
-    "sonarly": "/v1/accounts/{account}/campaigns/{id}",
-    "leadterra": "/v1/campaigns/{id}",
-    "burki": "/api/v1/campaigns/{id}",
-    "bavlio": "/api/v1/campaigns/{id}",
 }
 
 

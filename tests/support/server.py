@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from gonogo.testing.fake_jobs import FakeJobs
 from gonogo_api import auth
 
 PEPPER = "pepper of the tests"
+LIMIT = 30  # knocks of a key a minute, on a server that is strict
 
 
 @dataclass(slots=True)
@@ -87,6 +89,18 @@ class Server:
         if self.process is not None:
             self.end()
             self.process.wait(30)
+
+    @contextmanager
+    def broken(self, how: str, cure: str) -> Iterator[None]:
+        """While its database is like that."""
+        assert self.engine is not None
+        with self.engine.begin() as connection:
+            connection.execute(sa.text(how))
+        try:
+            yield
+        finally:
+            with self.engine.begin() as connection:
+                connection.execute(sa.text(cure))
 
     def workspace(self, dialect: str = "leadlex", name: str = "Acme") -> "Tenant":
         """A new workspace of its own, made as the command line makes it."""

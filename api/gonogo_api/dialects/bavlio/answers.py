@@ -15,7 +15,7 @@ from gonogo.reading import CampaignView
 from gonogo.review import Finding
 from gonogo_api import contract
 from gonogo_api.dialects.bavlio.shapes import DIALECT, SETTINGS
-from gonogo_api.shapes import Rejected, Shown, iso, one_of
+from gonogo_api.shapes import Rejected, Shown, iso, one_of, rejected_rows
 
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
 
@@ -290,8 +290,7 @@ def dataset(part: Part, total: int) -> DatasetShown:
 
 
 def added_shape(dataset_id: str, added: Added) -> AddedShown:
-    rejected = [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
-    return AddedShown(dataset_id=dataset_id, added=added.added, updated=added.updated, rejected=rejected)
+    return AddedShown(dataset_id=dataset_id, added=added.added, updated=added.updated, rejected=rejected_rows(added))
 
 
 def template(part: Part) -> TemplateShown:

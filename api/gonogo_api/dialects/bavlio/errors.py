@@ -52,8 +52,7 @@ def shape(status: int) -> type[Wrong] | type[Error]:
 def render(problem: Problem, request: Request) -> Response:
     kind = problem.kind
     if kind in ("malformed", "invalid"):
-        found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
-        details = [MistakeShown(loc=place, msg=message, type=kind) for place, message in found]
+        details = [MistakeShown(loc=place, msg=message, type=kind) for place, message in problem.places]
         wrong = Wrong(error="Request Validation Error", details=details, path=request.url.path, message=problem.message)
         return json_response(wrong, WRONG)
     code = CODES.get(kind) or f"{problem.what}_not_found".removeprefix("path_").upper()

@@ -11,7 +11,7 @@ from gonogo.parts import Part
 from gonogo.store.cases import Case
 from gonogo_api import contract
 from gonogo_api.dialects.burki.shapes import DIALECT
-from gonogo_api.shapes import Rejected, Shown, iso_seconds, one_of
+from gonogo_api.shapes import Rejected, Shown, iso_seconds, one_of, rejected_rows
 
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
 
@@ -175,9 +175,8 @@ def done(message: str, case: Case) -> Done:
 
 
 def added_shape(campaign_id: int, added: Added) -> AddedShown:
-    rejected = [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
     return AddedShown(
-        success=True, campaign_id=campaign_id, added=added.added, updated=added.updated, rejected=rejected
+        success=True, campaign_id=campaign_id, added=added.added, updated=added.updated, rejected=rejected_rows(added)
     )
 
 

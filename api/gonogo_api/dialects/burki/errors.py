@@ -41,8 +41,7 @@ def shape(status: int) -> type[Wrong] | type[Error]:
 def render(problem: Problem, _: Request) -> Response:
     kind = problem.kind
     if kind in ("malformed", "invalid"):
-        found = [(each.path, each.message) for each in problem.mistakes] or [("", problem.message)]
-        details = [MistakeShown(loc=[path], msg=message, type=kind) for path, message in found]
+        details = [MistakeShown(loc=[path], msg=message, type=kind) for path, message in problem.places]
         return json_response(Wrong(success=False, detail=details), WRONG)
     message = "Background task system unavailable" if kind == "unavailable" else problem.message
     return _error(OWN.get(kind, STATUS[kind]), message)

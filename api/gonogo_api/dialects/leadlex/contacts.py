@@ -25,7 +25,7 @@ from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused
 from gonogo_api.rows import Row
-from gonogo_api.shapes import Data, Rejected
+from gonogo_api.shapes import Data, rejected_rows
 
 router = APIRouter(route_class=StrictRoute, tags=["contacts"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
@@ -119,5 +119,6 @@ def _in_parts(visit: Visit, rows: Rows, add: Callable[..., Taken]) -> Added:
 
 
 def _added(added: Added) -> AddedShown:
-    rejected = [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
-    return AddedShown(added=added.added, updated=added.updated, rejected_count=added.rejected_count, rejected=rejected)
+    return AddedShown(
+        added=added.added, updated=added.updated, rejected_count=added.rejected_count, rejected=rejected_rows(added)
+    )

@@ -36,7 +36,7 @@ from gonogo_api.dialects.leadterra.shapes import DIALECT, BulkLeads, NewCampaign
 from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused, json_response
-from gonogo_api.shapes import Rejected, iso_seconds
+from gonogo_api.shapes import iso_seconds, rejected_rows
 
 OK = 200
 _ID = re.compile(r"camp_[0-9A-Za-z]{1,64}")
@@ -117,8 +117,9 @@ def _enrolled(visit: Visit, wire_id: str, body: NewLeads) -> Response:
         raise Refused(outcome, "revise")
     case = outcome.case
     waiting = added.added if case.run_open or case.begun else 0  # a run that is open has its audience pinned
-    rejected = [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
-    return json_response(Enrolled(added=added.added, updated=added.updated, waiting=waiting, rejected=rejected))
+    return json_response(
+        Enrolled(added=added.added, updated=added.updated, waiting=waiting, rejected=rejected_rows(added))
+    )
 
 
 @router.post(

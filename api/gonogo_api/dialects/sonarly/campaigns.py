@@ -29,7 +29,7 @@ from gonogo_api.dialects.sonarly.shapes import DIALECT, OWN, NewCampaign, NewLea
 from gonogo_api.door import StrictRoute, executing
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem, Refused, json_response
-from gonogo_api.shapes import Rejected
+from gonogo_api.shapes import rejected_rows
 
 router = APIRouter(prefix="/v1/accounts/{accountGroupId}/campaigns", route_class=StrictRoute, tags=["campaigns"])
 
@@ -91,9 +91,10 @@ def add_leads(account: Writer, wire_id: CampaignId, body: NewLeads) -> Response:
     outcome, added = account.visit.write(lambda call: service.add_contacts(call, _found(call, wire_id), body.leads))
     if outcome.refused:
         raise Refused(outcome, "revise")
-    rejected = [Rejected(row=each.row, reason=each.reason) for each in added.rejected]
     shown = account.shown(outcome.case)
-    return account.answer(WithLeads(campaign=shown, added=added.added, updated=added.updated, rejected=rejected))
+    return account.answer(
+        WithLeads(campaign=shown, added=added.added, updated=added.updated, rejected=rejected_rows(added))
+    )
 
 
 @router.post("/{campaignId}/start", responses=says(StartedCampaignSuccessResponse, examples=STARTED) | STATE | LACKS)
