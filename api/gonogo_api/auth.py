@@ -53,6 +53,10 @@ class Visitor:
     account_group: str | None
     used_at: Instant | None  # when the key was used before this
 
+    def use_is_due(self, now: Instant) -> bool:
+        """It was not noted lately that the key is in use."""
+        return self.used_at is None or now - self.used_at >= USE_NOTED_EVERY
+
 
 def issue(
     call: Call,
@@ -159,11 +163,11 @@ def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Inst
 
 def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:
     """Keep when a key was used, to the minute. Hardly waits and never fails: the next request tries again."""
-    if visitor.used_at is not None and now - visitor.used_at < USE_NOTED_EVERY:
+    if not visitor.use_is_due(now):
         return
     try:
         # begun as a reader's: BEGIN would wait long for another's write lock, and the statement does not
-        with database.reader(engine).begin() as connection:
+        with database.glance(engine).begin() as connection:
             store.note_use(connection, visitor.actor.id, visitor.used_at, now)
     except (SQLAlchemyError, DatabaseUnusable) as error:
         log.warning("the use of the key %s was not noted: %s", visitor.actor.id, getattr(error, "orig", error))

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
@@ -32,7 +31,7 @@ class Front:
         self,
         apps: Mapping[str, FastAPI],
         hosts: Mapping[str, str],
-        meet: Callable[[str | None], tuple[Visitor | None, Allowance | None]],
+        meet: Callable[[str | None], Awaitable[tuple[Visitor | None, Allowance | None]]],
     ) -> None:
         self.apps, self.hosts, self.meet = apps, hosts, meet
 
@@ -45,7 +44,7 @@ class Front:
         visitor, allowance, failure = None, None, None
         if bearer(authorization):
             try:
-                visitor, allowance = await run_in_threadpool(self.meet, authorization)
+                visitor, allowance = await self.meet(authorization)
             except DBAPIError as error:
                 failure = error  # told in the dialect's shape, once that is known
         mount, path = mounted(scope["path"])

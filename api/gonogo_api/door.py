@@ -5,10 +5,8 @@ import hashlib
 import inspect
 import json
 import math
-import threading
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Annotated, Any, Protocol, TypeVar, cast
@@ -18,6 +16,7 @@ from fastapi import Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from gonogo import database
@@ -42,6 +41,7 @@ from gonogo_api.problems import (
 )
 from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
+from gonogo_api.writing import GroupCommit
 
 T = TypeVar("T")
 TRIES = 3
@@ -63,38 +63,52 @@ class Door:
     settings: Settings
     pepper: bytes
     limiter: Limiter | None = None
-    turns: threading.Lock = field(default_factory=threading.Lock)
+    commits: GroupCommit = field(init=False)
+    looks_up_at_once: bool = field(init=False)
 
-    def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
-        """Who a request says it is from, and what is left to that key."""
-        visitor = self.who(authorization)
-        if visitor is None or self.limiter is None:
-            return visitor, None
-        return visitor, self.limiter.hit(visitor.actor.id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commits", GroupCommit(self.gate.engine))
+        object.__setattr__(self, "looks_up_at_once", database.readers_never_wait(self.gate.engine))
+
+    async def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
+        """Who a request says it is from, and what is left to that key.
+
+        Where a reader waits for nobody it is looked up right here: changing to a thread costs more than the answer.
+        """
+        if not self.looks_up_at_once:
+            return await run_in_threadpool(self._met, authorization)
+        visitor = self._found(authorization)
+        if visitor is not None and visitor.use_is_due(self.gate.clock.now()):
+            await run_in_threadpool(self._note, visitor)
+        return visitor, self._counted(visitor)
 
     def who(self, authorization: str | None) -> Visitor | None:
-        """Who a request says it is from; None for a missing or a bad key."""
+        """Who a request says it is from; None for a missing or a bad key. Its use is noted."""
+        visitor = self._found(authorization)
+        if visitor is not None:
+            self._note(visitor)
+        return visitor
+
+    def _met(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
+        visitor = self.who(authorization)
+        return visitor, self._counted(visitor)
+
+    def _found(self, authorization: str | None) -> Visitor | None:
         key = bearer(authorization)
         if key is None or not well_formed(key):  # which takes no connection
             return None
-        now = self.gate.clock.now()
-        with database.reader(self.gate.engine).begin() as connection:
-            visitor = identify(connection, self.pepper, key, now)
-        if visitor is not None:
-            note_use(self.gate.engine, visitor, now)
-        return visitor
+        with database.glance(self.gate.engine).begin() as connection:
+            return identify(connection, self.pepper, key, self.gate.clock.now())
 
-    @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """A transaction that writes. On SQLite, which lets one write at a time, requests queue for their turn here: its
-        own way of waiting is to sleep and look again, ever longer."""
-        turn = self.turns if self.gate.engine.dialect.name == "sqlite" else nullcontext()
-        with turn, self.gate.engine.begin() as connection:
-            yield connection
+    def _note(self, visitor: Visitor) -> None:
+        note_use(self.gate.engine, visitor, self.gate.clock.now())
+
+    def _counted(self, visitor: Visitor | None) -> Allowance | None:
+        return None if visitor is None or self.limiter is None else self.limiter.hit(visitor.actor.id)
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
-        with database.reader(self.gate.engine).begin() as connection:
+        with database.glance(self.gate.engine).begin() as connection:
             return workspaces.seconds_since_life(connection) <= self.settings.executor_silence
 
 
@@ -120,21 +134,26 @@ class Visit:
 
         A refusal is an answer too. What was wrong with a request is not: it had no effect, and may be sent corrected.
         """
-        if self.named is None:
+        named = self.named
+        if named is None:
             return answer()
         key_id, now = self.visitor.actor.id, self.door.gate.clock.now()
-        with self.door.begin() as self.held:
-            known = replies.take(self.held, key_id, self.named.name, self.named.asked, now)
+
+        def whole(connection: sa.Connection) -> Response:
+            self.held = connection
+            known = replies.take(connection, key_id, named.name, named.asked, now)
             if known is not None:
-                return _again(known, self.named)
+                return _again(known, named)
             try:
                 response = answer()
             except Refused as refused:
                 response = request.app.state.refuse(refused, request)
             headers = {name: value for name, value in response.headers.items() if name != "content-length"}
             kept = {"status": response.status_code, "headers": headers, "body": bytes(response.body).decode()}
-            replies.keep(self.held, key_id, self.named.name, kept)
-        return response
+            replies.keep(connection, key_id, named.name, kept)
+            return response
+
+        return self.door.commits.run(whole)
 
     def write(self, verb: Callable[[Call], T]) -> T:
         """Run a use case in a transaction of its own; lost races are run again, a few times."""
@@ -147,8 +166,7 @@ class Visit:
                 raise Problem("conflict", LOST) from None
         for left in reversed(range(TRIES)):
             try:
-                with self.door.begin() as connection:
-                    return verb(gate.call(connection, self.visitor.actor))
+                return self.door.commits.run(lambda connection: verb(gate.call(connection, self.visitor.actor)))
             except Conflict:
                 if not left:
                     raise Problem("conflict", LOST) from None

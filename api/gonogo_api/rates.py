@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, Storage
 
+from gonogo import database
 from gonogo.store import rates
 
 
@@ -53,7 +54,7 @@ class PostgresStorage(Storage):
 
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__()
-        self.engine = engine
+        self.engine = database.glance(engine)
         self._until: dict[str, float] = {}  # a window's end is answered with its hit, and needs no second question
 
     @property

@@ -24,6 +24,9 @@ APPEND_ONLY: tuple[type[Base], ...] = (
     models.PermitEnd,
     models.Step,
     models.PolicyVersion,
+    models.Resolution,
+    models.Response,
+    models.Notice,
 )
 #: Rows that change but never go, and are never replaced.
 KEPT: tuple[type[Base], ...] = (models.Campaign, models.Run, models.Task, models.Payload, models.Ledger)

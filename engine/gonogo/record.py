@@ -306,7 +306,7 @@ _RUN_ECHO = (
 )  # fmt: skip
 _FRESH_RUN: Document = dict.fromkeys(
     (
-        "seal", "step_due_at", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
+        "seal", "wake_at", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
         "rate_limited_until",
     )
 )  # fmt: skip

@@ -276,3 +276,17 @@ def test_committed_rows_survive_the_death_of_postgresql() -> None:
             held.execute(sa.select(1))
         held.close()
         engine.dispose()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_readers_of_sqlite_wait_for_nobody_in_wal_mode_alone(engine: sa.Engine) -> None:
+    assert database.readers_never_wait(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+    assert not database.readers_never_wait(engine)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_readers_of_another_machine_wait_for_the_wire(engine: sa.Engine) -> None:
+    assert not database.readers_never_wait(engine)

@@ -628,7 +628,7 @@ def test_the_second_message_follows_when_its_day_comes(bench: Bench) -> None:
     case = bench.launched(6, content=SEQUENCE)
     bench.jobs.run()
     waiting = bench.case(case.id)
-    assert (waiting.state, waiting.step, waiting.step_due_at) == ("running", 1, NOW + DAY * 2)
+    assert (waiting.state, waiting.step, waiting.wake_at) == ("running", 1, NOW + DAY * 2)
     bench.clock.move(DAY * 2 - TimeDelta(seconds=1))
     assert (bench.tick.once(), bench.jobs.run()) == (0, [])
     bench.clock.move(TimeDelta(seconds=1))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 
 from gonogo import database
@@ -72,6 +74,31 @@ def test_migrating_again_changes_nothing(bench: Bench) -> None:
     for _ in range(2):
         migrate(bench.engine)
     assert snapshot(bench.engine) == before
+
+
+def test_messages_of_an_older_version_outlive_the_migration(blank: sa.Engine) -> None:
+    with blank.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "gonogo:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+    loose = "PRAGMA foreign_keys=OFF" if blank.dialect.name == "sqlite" else "SET session_replication_role = replica"
+    driver = blank.raw_connection()
+    driver.cursor().execute(loose)  # the message and its place, without the campaign that they belong to
+    driver.cursor().execute("INSERT INTO gonogo_audience VALUES ('run', 7, 'contact', 'payload', 0)")
+    at = "2026-03-01T09:00:00.000000Z"
+    row = f"('run', 0, 7, 'campaign', 1, 'contact', 'sent', 'token', '{at}', '{at}', NULL)"
+    driver.cursor().execute(f"INSERT INTO gonogo_ledger VALUES {row}")
+    driver.commit()
+    driver.detach()
+    driver.close()
+    migrate(blank)
+    with blank.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT run_id, position, state, tries, retry_at FROM gonogo_ledger").all()
+    assert [tuple(row) for row in kept] == [("run", 7, "sent", 0, None)]
+    ensure_usable(blank)
+    blank.dispose()
 
 
 def test_a_migration_that_breaks_off_leaves_the_database_as_it_was(blank: sa.Engine) -> None:

@@ -197,7 +197,7 @@ def test_a_lease_renewed_between_the_question_and_the_deed_is_not_taken(bench: B
 def test_a_second_message_that_is_not_due_yet_wakes_nobody(bench: Bench) -> None:
     case = bench.running(3)
     bench.jobs.forget()
-    bench.write("UPDATE gonogo_run SET step_due_at = :at", at=_stored(bench, DAY))
+    bench.write("UPDATE gonogo_run SET wake_at = :at", at=_stored(bench, DAY))
     bench.clock.move(HOUR)
     assert bench.tick.once() == 0
     bench.clock.move(DAY)

@@ -33,6 +33,7 @@ class Scene:
         bench.do(service.take_over, live.id, "dead")
         bench.claim(live, 1, "alive")
         self._add("live", live.id)
+        self._told_about(live.id)
         self._add("paused", bench.did(service.pause, bench.launched(3).id).id)
         self._add("revoked", bench.did(service.revoke, bench.launched(3).id, by=bench.bob).id)
         second = bench.running(4)
@@ -53,3 +54,16 @@ class Scene:
         )
         ids = {"": campaign, "_run": case.run_id, "_task": case.task_id, "_permit": permit}
         self.names |= {f"{label}{suffix}": value for suffix, value in ids.items()}
+
+    def _told_about(self, campaign: str) -> None:
+        """A message whose fate an operator told, another that bounced, and a notice."""
+        named = "run_id, step, position"
+        of_live = "FROM gonogo_ledger WHERE campaign_id = :id AND state = "
+        at = "settled_at"
+        for statement in (
+            f"INSERT INTO gonogo_resolution SELECT {named}, 'sent', 'key', 'person', {at} {of_live} 'unknown'",
+            f"INSERT INTO gonogo_response SELECT {named}, 'bounce', {at} {of_live} 'sent'",
+            "INSERT INTO gonogo_notice SELECT 'notice', workspace_id, id, 'campaign.started', '{}', updated_at"
+            " FROM gonogo_campaign WHERE id = :id",
+        ):
+            self.bench.write(statement, id=campaign)

@@ -127,7 +127,7 @@ class Executor:
             case = service.begin(call, campaign, permit).case
         if case.state != RUNNING or case.permit_id != permit:
             return None
-        if case.step_due_at is not None and case.step_due_at > call.now:
+        if case.wake_at is not None and case.wake_at > call.now:
             return None  # the clock sends us out again on that day
         if case.step == case.steps:  # everything was claimed before a worker died
             service.complete(call, campaign)
@@ -215,7 +215,7 @@ class Executor:
         values: Document = {}
         ended = goes_on and held.trouble is None and held.batches < BATCHES
         if ended:
-            values = {"step": held.step + 1, "cursor": 0, "step_due_at": self._due(held, case)}
+            values = {"step": held.step + 1, "cursor": 0, "wake_at": self._due(held, case)}
         ledger.progress(call.connection, held.run_id, counts, values)
         ledger.drop_lease(call.connection, held.token)
         if goes_on and held.trouble is not None:
@@ -223,9 +223,9 @@ class Executor:
         elif goes_on and not ended:
             dispatch(call, case, held.number + 1)
             cases.move(call.connection, case, updated_at=call.now)
-        elif values.get("step_due_at") is None:
+        elif values.get("wake_at") is None:
             service.complete(call, case.id)  # refused while somebody else's messages are in flight
-        if ended and values["step_due_at"] is not None and values["step_due_at"] <= call.now:
+        if ended and values["wake_at"] is not None and values["wake_at"] <= call.now:
             service.redispatch(call, case.id)
 
     def _due(self, held: Segment, case: Case) -> Instant | None:

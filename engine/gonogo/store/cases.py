@@ -70,7 +70,7 @@ class Case:
     seal: str | None = None
     step: int | None = None
     cursor: int | None = None
-    step_due_at: Instant | None = None
+    wake_at: Instant | None = None
     begun_at: Instant | None = None
     closed_at: Instant | None = None
     closed_as: str | None = None
@@ -124,7 +124,7 @@ _FIELDS: dict[str, sa.Column[Any]] = {
     **{
         name: run.c[name]
         for name in (
-            "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "step_due_at", "begun_at",
+            "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "wake_at", "begun_at",
             "closed_at", "closed_as", "paused_reason", "launch_error", "rate_limited_until",
             "sent", "rejected", "failed", "unknown", "skipped",
         )

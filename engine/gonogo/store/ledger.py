@@ -214,7 +214,7 @@ def idle(connection: sa.Connection, now: Instant, since: Instant, limit: int) ->
             _SENDING,
             campaign.c.updated_at < since,
             lease.c.token.is_(None),
-            run.c.step_due_at.is_(None) | (run.c.step_due_at <= now),
+            run.c.wake_at.is_(None) | (run.c.wake_at <= now),
         )
         .limit(limit)
     )
