@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from gonogo import database
@@ -20,6 +20,7 @@ from gonogo_api import reference
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door
+from gonogo_api.metrics import Measured, Metrics
 from gonogo_api.rates import Limiter
 from gonogo_api.settings import Settings
 
@@ -36,7 +37,13 @@ def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
     channels = {"email": email_channel(settings)}
-    return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch)
+    return Gate(
+        engine,
+        channels=channels,
+        late_start=settings.late,
+        claim_batch=settings.claim_batch,
+        checkpoint=settings.checkpoint_file,
+    )
 
 
 def email_channel(settings: Settings) -> Channel:
@@ -54,13 +61,17 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
     limiter = Limiter(settings.rate_limit, gate.engine) if settings.rate_limit != "0" else None
     door = Door(gate, settings, settings.pepper_bytes(), limiter)
     apps = {name: make(door) for name, make in APPS.items()}
+    figures = Metrics(gate)
+    for name, dialect in apps.items():
+        dialect.add_middleware(Measured, metrics=figures, dialect=name)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        if executes:
-            await run_in_threadpool(gate.start_work)  # the job engine refuses to start on a thread with an event loop
-        yield
-        await run_in_threadpool(gate.close)
+        with figures.listener.listening():
+            if executes:
+                await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
+            yield
+            await run_in_threadpool(gate.close)
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -72,6 +83,9 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
             return JSONResponse({"database": "unreachable", "executor": "unknown"}, 503)
         return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
 
+    def metrics(request: Request) -> Response:
+        return figures.shown(request, settings.metrics_token)
+
     def docs(_: Request) -> HTMLResponse:
         return HTMLResponse(reference.page(apps))
 
@@ -79,7 +93,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
         return JSONResponse(body, 405, {"Allow": "GET, HEAD"})
 
-    pages = {"/healthz": healthz, "/readyz": readyz, "/docs": docs}
+    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/docs": docs}
     routes = [Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
     app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of

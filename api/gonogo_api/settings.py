@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     hosts: dict[str, str] = {}  #: Host header -> dialect
     pepper: str | None = None  #: keys the MACs of API keys; made beside an SQLite file, required otherwise
     late_start: str = "PT1H"
+    checkpoint_file: Path | None = None  #: outside the database: a database behind it was restored from a backup
+    metrics_token: str | None = Field(default=None, min_length=16)  #: who presents it may read /metrics
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     executor_silence: float = 30.0  #: seconds without life after which a foreign dialect calls the executor down
     sonarly_bound: int = Field(default=10_000, ge=1)  #: leads of a Sonarly start ("a bounded campaign")
     leadterra_gated: Literal["draft", "refuse"] = "draft"  #: what Leadterra says to a start that awaits approval

@@ -5,6 +5,7 @@ each piece of work in a savepoint of its own, all of them in one transaction, an
 committed. (Group commit: DeWitt and others, "Implementation techniques for main memory database systems", 1984.)
 """
 
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -55,13 +56,14 @@ class _Turn:
 
     def __init__(self, work: Work[Any]) -> None:
         self._work, self._answer = work, cast(Any, None)
+        self._context = contextvars.copy_context()  # another request's thread may do it: it still logs as its own
         self.failure: BaseException | None = None
         self.over = False
 
     def take(self, connection: sa.Connection) -> None:
         try:
             with connection.begin_nested():
-                self._answer = self._work(connection)
+                self._answer = self._context.run(self._work, connection)
         except Exception as error:
             self.failure = error
 

@@ -121,10 +121,21 @@ def _run_guards() -> Iterator[Guard]:
     )
     message = "a message is claimed only for a running campaign, under the permit of its run"
     yield Guard("gonogo_ledger_permitted", "gonogo_ledger", "INSERT", ungated, message)
-    settled = "old.state NOT IN ('claimed', 'unknown') OR new.state = 'claimed' OR " + _differs(
-        "run_id", "step", "position", "campaign_id", "generation", "contact_id", "token"
+    named = _differs("run_id", "step", "position", "campaign_id", "generation", "contact_id")
+    again = "old.state = 'deferred' AND new.state = 'claimed'"
+    settled = (
+        f"old.state NOT IN ('claimed', 'unknown', 'deferred') OR {named}"
+        f" OR (NOT ({again}) AND (new.state = 'claimed' OR {_differs('token')}))"
     )
     yield Guard("gonogo_ledger_settles", "gonogo_ledger", "UPDATE", settled, "a settled message stays settled")
+    yield Guard("gonogo_ledger_again", "gonogo_ledger", "UPDATE", f"{again} AND {ungated}", message)
+    verdict = (
+        "SELECT 1 FROM gonogo_resolution r WHERE r.run_id = new.run_id AND r.step = new.step"
+        " AND r.position = new.position AND r.verdict = new.state"
+    )
+    told = f"(old.state = 'unknown' OR new.state = 'released') AND new.state <> old.state AND NOT EXISTS ({verdict})"
+    message = "what nobody can tell of is settled by an operator, in writing"
+    yield Guard("gonogo_ledger_told", "gonogo_ledger", "UPDATE", told, message)
 
 
 def _keys(name: str) -> list[tuple[tuple[str, ...], str]]:

@@ -3,10 +3,13 @@
 Templates are Liquid, as `templates.py` sets it up. In them `now` and `today` are one given instant, in UTC.
 """
 
+import hashlib
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 from whenever import Instant
@@ -31,11 +34,34 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """Another text of a step, and how often it is drawn, compared with the others."""
+
+    weight: int
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One message of a sequence, sent so many days after the one before."""
+    """One message of a sequence, sent so many days after the one before; in one text, or in one of several."""
 
     delay_days: int
     template: Template
+    weight: int = 1  # of this text, where there are others
+    others: tuple[Variant, ...] = ()
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Every text, the first one first."""
+        return (Variant(self.weight, self.template), *self.others)
+
+    def draw(self, seed: str) -> int | None:
+        """Which text it is, counted from 0, the same for the same seed; None where there is but one."""
+        if not self.others:
+            return None
+        weights = [variant.weight for variant in self.variants]
+        drawn = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big") * sum(weights) >> 64
+        return bisect(list(accumulate(weights)), drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +73,36 @@ class Content:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Content":
         """Read back what `to_document` made."""
-        return cls(
-            tuple(
-                Step(step["delay_days"], Template(step["subject"], step["body"], step["html"]))
-                for step in document["steps"]
-            )
-        )
+        return cls(tuple(_step(step) for step in document["steps"]))
 
     def to_document(self) -> dict[str, Any]:
         """The same as plain JSON values: what is stored, and what the seal covers."""
         return {
-            "steps": [
-                {
-                    "delay_days": step.delay_days,
-                    "subject": step.template.subject,
-                    "body": step.template.body,
-                    "html": step.template.html,
-                }
-                for step in self.steps
-            ]
+            "steps": [{"delay_days": step.delay_days, **_said(step.template), **_others(step)} for step in self.steps]
         }
+
+
+def _step(said: Mapping[str, Any]) -> Step:
+    others = tuple(Variant(each["weight"], _template(each)) for each in said.get("others", ()))
+    return Step(said["delay_days"], _template(said), said.get("weight", 1), others)
+
+
+def _template(said: Mapping[str, Any]) -> Template:
+    return Template(said["subject"], said["body"], said["html"])
+
+
+def _said(template: Template) -> dict[str, Any]:
+    return {"subject": template.subject, "body": template.body, "html": template.html}
+
+
+def _others(step: Step) -> dict[str, Any]:
+    """Nothing for the one text of most steps: what was sealed before there were variants reads the same."""
+    if not step.others:
+        return {}
+    return {
+        "weight": step.weight,
+        "others": [{"weight": each.weight, **_said(each.template)} for each in step.others],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +128,11 @@ class TemplateInvalid(ValueError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+def templates(content: Content) -> Iterator[Template]:
+    """Every text of every step."""
+    return (variant.template for step in content.steps for variant in step.variants)
 
 
 def problems(template: Template) -> tuple[str, ...]:
@@ -123,8 +164,8 @@ def required_variables(content: Content) -> frozenset[str]:
     through is a `RenderError` for that recipient, never a message with a hole.
     """
     found: set[str] = set()
-    for step in content.steps:
-        for part, source in step.template.parts():
+    for template in templates(content):
+        for part, source in template.parts():
             with suppress(LiquidError):
                 found |= names_needed(_parse(part, source))
     return frozenset(found)
@@ -132,7 +173,7 @@ def required_variables(content: Content) -> frozenset[str]:
 
 def compile(content: Content, now: Instant) -> "Compiled":  # noqa: A001 - content.compile() as in re.compile()
     """Parse every template once, with `now` as its clock. Raises TemplateInvalid."""
-    wrong = tuple(problem for step in content.steps for problem in problems(step.template))
+    wrong = tuple(problem for template in templates(content) for problem in problems(template))
     if wrong:
         raise TemplateInvalid(wrong)
     return Compiled(content, now)
@@ -145,17 +186,18 @@ class Compiled:
         moment = datetime.fromtimestamp(now.timestamp(), UTC)
         self._clock = {"now": moment, "today": moment.date()}
         self._steps = tuple(
-            {part: _parse(part, source) for part, source in step.template.parts()} for step in content.steps
+            tuple({part: _parse(part, source) for part, source in each.template.parts()} for each in step.variants)
+            for step in content.steps
         )
 
-    def render(self, step: int, variables: Mapping[str, object]) -> Rendered:
+    def render(self, step: int, variables: Mapping[str, object], variant: int = 0) -> Rendered:
         """The message of the step (counted from 0) for whoever has these variables. Raises RenderError.
 
         A variable that is None counts as missing, and none can be called `now` or `today`: those are the clock's.
         """
         names = {name: value for name, value in variables.items() if value is not None}
         names.update(self._clock)
-        parts = {part: _render(part, template, names) for part, template in self._steps[step].items()}
+        parts = {part: _render(part, template, names) for part, template in self._steps[step][variant].items()}
         if _breaks(parts["subject"]):
             raise RenderError("subject, a value put a line break into it")
         return Rendered(parts["subject"], parts["body"], parts.get("html"))

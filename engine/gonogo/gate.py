@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from gonogo import database, migrations, service, workspaces
 from gonogo.actor import Actor, machine
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
+from gonogo.checkpoint import Checkpoint, Watch
 from gonogo.clock import Clock, SystemClock
 from gonogo.contacts import Added
 from gonogo.errors import DatabaseUnusable
@@ -37,8 +39,11 @@ class Gate:
     with the host's own rows. Refusals come back as values (`outcome.blockers`). Threads run only between `start_work`
     and `stop_work`.
 
+    `checkpoint` names a file outside the database that tells how far it has come: a database behind it was restored
+    from an older backup, and everything under way in it is paused before work starts.
+
     Raises `DatabaseUnusable`, in one line, where the engine or the schema is not as the laws need it: `gonogo.prepare`
-    and `gonogo.migrate` are the cures, and `Gate.open` does both.
+    and `gonogo.migrate` are the cures, and `Gate.open` does both. A checkpoint that can't be read is refused, too.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Gate:
         clock: Clock | None = None,
         late_start: TimeDelta = TimeDelta(hours=1),
         claim_batch: int = 20,
+        checkpoint: Path | None = None,
     ) -> None:
         for lacking in database.check(engine):
             raise DatabaseUnusable(lacking)
@@ -62,6 +68,9 @@ class Gate:
             engine, self.jobs, self.clock, channels or {}, claim_batch=claim_batch, late_start=late_start
         )
         self.tick = Tick(engine, self.jobs, self.clock, late_start=late_start)
+        self.watch: Watch | None = None
+        if checkpoint is not None:
+            self.watch = Watch(engine, self.jobs, self.clock, Checkpoint(checkpoint), late_start=late_start)
         self._stopping = threading.Event()
         self._ticking: threading.Thread | None = None
 
@@ -87,6 +96,8 @@ class Gate:
 
     def start_work(self, every: float = 1.0) -> None:
         """Execute launches and ask every so many seconds what time makes due, until `stop_work`."""
+        if self.watch is not None:
+            self.watch.look()
         self.jobs.start()
         self._stopping.clear()
         self._ticking = threading.Thread(target=self._tick, args=(every,), name="gonogo-tick", daemon=True)
@@ -105,6 +116,8 @@ class Gate:
         while True:
             try:
                 self.tick.once()
+                if self.watch is not None:
+                    self.watch.look()
             except Exception:  # the database may be gone for a moment: what is due then stays due
                 log.exception("the clock could not ask what is due; it tries again")
             if self._stopping.wait(every):

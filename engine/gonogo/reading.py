@@ -15,8 +15,8 @@ from gonogo.content import Content, Rendered, RenderError, TemplateInvalid
 from gonogo.content import compile as compile_content
 from gonogo.definition import Blocker
 from gonogo.errors import Invalid, NotFound
-from gonogo.execution.executor import message_id
 from gonogo.execution.rendering import rendered_for, supplied
+from gonogo.execution.segment import message_id
 from gonogo.machine import decide
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
 from gonogo.policy import Requirement, Ruling, entitlement
@@ -74,7 +74,9 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The messages of a campaign's present run, by what became of them; `pending` are those that nobody claimed yet.
+    """The messages of a campaign's present run, by what became of them.
+
+    `pending` are those that nobody claimed yet, `deferred` those that were refused for now.
 
     What a closed run left unclaimed is cancelled or superseded, as the run was.
     """
@@ -87,6 +89,7 @@ class Progress:
     failed: int
     unknown: int
     skipped: int
+    deferred: int
     cancelled: int
     superseded: int
 
@@ -241,13 +244,14 @@ def progress(call: Call, campaign_id: str) -> Progress:
     left = max(0, (case.recipients or 0) * (case.steps or 1) - case.settled - claimed)
     return Progress(
         recipients=case.recipients or 0,
-        pending=left if case.run_open else 0,
+        pending=left - (case.deferred or 0) if case.run_open else 0,
         claimed=claimed,
         sent=case.sent or 0,
         rejected=case.rejected or 0,
         failed=case.failed or 0,
         unknown=case.unknown or 0,
         skipped=case.skipped or 0,
+        deferred=case.deferred or 0,
         cancelled=left if case.closed_as == "cancelled" else 0,
         superseded=left if case.closed_as == "superseded" else 0,
     )

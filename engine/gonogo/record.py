@@ -18,7 +18,7 @@ from gonogo.facts import Facts
 from gonogo.models import Document
 from gonogo.policy import Ruling
 from gonogo.proposal import Proposal, seal_of
-from gonogo.store import cases, lists, workspaces
+from gonogo.store import cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
 
 #: What becomes of the open task when a move closes it without a permit; `void` for every other event.
@@ -80,7 +80,8 @@ class _Writing:
             return
         connection, case = self.call.connection, self.case
         if case.run_id and case.run_open:
-            cases.change_run(connection, case.run_id, closed_at=self.call.now, closed_as="superseded")
+            cases.change_run(connection, case.run_id, closed_at=self.call.now, closed_as="superseded", **_ASLEEP)
+            ledger.give_up_retries(connection, case.run_id, "superseded", self.call.now)
         row: Document = {
             "id": new_id(self.call.now),
             "campaign_id": case.id,
@@ -95,7 +96,7 @@ class _Writing:
             "recipients": proposal.recipients,
             "chain": proposal.chain,
             "steps": proposal.steps,
-            **dict.fromkeys(("step", "cursor", "sent", "rejected", "failed", "unknown", "skipped"), 0),
+            **dict.fromkeys(_NONE_YET, 0),
         }
         cases.add_run(connection, {**row, "warnings": []})
         lists.snapshot(connection, case, proposal.steps, row["id"])
@@ -130,6 +131,10 @@ class _Writing:
         if self.move.sets.get("run") == "none" and self.case.run_open:
             self.run["closed_at"] = self.call.now
             self.run["closed_as"] = RUN_ENDS.get(self.event, "superseded")
+            self.run |= {**_ASLEEP, "deferred": 0}
+            if self.case.deferred:
+                left = "cancelled" if self.event == "cancel" else "superseded"
+                ledger.give_up_retries(self.call.connection, str(self.case.run_id), left, self.call.now)
         if self.run and self.case.run_id:
             cases.change_run(self.call.connection, self.case.run_id, **self.run)
             known = {name: value for name, value in self.run.items() if name in Case.__slots__}
@@ -301,13 +306,16 @@ def dispatch(call: Call, case: Case, segment: int = 0) -> None:
     call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment, permit)
 
 
+_ASLEEP: Document = dict.fromkeys(("wake_at", "waiting_for"))
+_NONE_YET = ("step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "deferred", "bounced")
 _RUN_ECHO = (
-    "recipients", "chain", "steps", "step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "opened_at",
+    "recipients", "chain", "steps", "step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "deferred",
+    "bounced", "opened_at",
 )  # fmt: skip
 _FRESH_RUN: Document = dict.fromkeys(
     (
-        "seal", "wake_at", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
-        "rate_limited_until",
+        "seal", "wake_at", "waiting_for", "waiting_since", "trouble", "begun_at", "closed_at", "closed_as",
+        "paused_reason", "launch_error", "rate_limited_until",
     )
 )  # fmt: skip
 _NO_TASK: Document = dict.fromkeys(

@@ -10,7 +10,7 @@ before the event. Raised are NotFound (also for another workspace's row), Invali
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from whenever import Instant
@@ -359,6 +359,16 @@ def redispatch(call: Call, campaign_id: str) -> Outcome:
         case = cases.read(call.connection, case.workspace, case.id)
         dispatch(call, case)
     return Outcome(case)
+
+
+def wake(call: Call, campaign_id: str) -> Outcome:
+    """What a run waited for may have come: the executor looks again."""
+    case = _current(call, campaign_id)
+    if case.run_id is not None:
+        cases.change_run(call.connection, case.run_id, wake_at=None, waiting_for=None)
+    if case.state == PAUSED and case.waiting_for == "space":
+        return _resume(call, replace(case, wake_at=None, waiting_for=None))
+    return redispatch(call, campaign_id)
 
 
 # The steps that they share.

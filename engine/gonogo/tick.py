@@ -44,7 +44,8 @@ class Tick:
                 *((service.due, *found) for found in cases.due(connection, now, MOST)),
                 *((service.expire, *found) for found in cases.overdue(connection, now, MOST)),
                 *((service.take_over, *found) for found in ledger.lapsed(connection, now, MOST)),
-                *((service.redispatch, *found) for found in ledger.idle(connection, now, now - FORGOTTEN, MOST)),
+                *((service.wake, *found) for found in ledger.waking(connection, now, MOST)),
+                *((service.redispatch, *found) for found in ledger.idle(connection, now - FORGOTTEN, MOST)),
             ]
         for verb, workspace, *what in todo:
             self._do(verb, workspace, *what)

@@ -166,9 +166,9 @@ def test_what_a_launch_skips_and_ignores_stands_among_the_warnings(bavlio: Bavli
     assert bavlio.shown(wire_id) == before
     launched = bavlio.start(wire_id).json()
 
-    assert launched["summary"] == {"total_rows": 2, "launchable_rows": 1, "warning_count": 3}, launched["warnings"]
+    assert launched["summary"] == {"total_rows": 2, "launchable_rows": 1, "warning_count": 2}, launched["warnings"]
     shown = [(warning["row"], warning["code"]) for warning in launched["warnings"]]
-    assert shown == [(1, "no_consent"), (None, "ai_personalization_ignored"), (None, "variants_ignored")]
+    assert shown == [(1, "no_consent"), (None, "ai_personalization_ignored")]
     assert all(list(warning) == ["row", "code", "message"] for warning in launched["warnings"])
     assert looked_at == {name: launched[name] for name in ("summary", "warnings")}
 

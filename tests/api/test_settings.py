@@ -24,6 +24,9 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
         "PEPPER": "hot",
         "LATE_START": "PT5M",
         "LEADTERRA_GATED": "refuse",
+        "CHECKPOINT_FILE": "/elsewhere/position.json",
+        "METRICS_TOKEN": "sixteen letters!",
+        "LOG_LEVEL": "debug",
         "SOMETHING_ELSE": "ignored",
     }.items():
         monkeypatch.setenv(f"GONOGO_{name}", value)
@@ -32,6 +35,15 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
     assert (told.body_limit, told.late, told.hosts) == (2048, TimeDelta(minutes=5), {"api.burki.example": "burki"})
     assert told.pepper_bytes() == b"hot"
     assert (plain.leadterra_gated, told.leadterra_gated) == ("draft", "refuse")
+    assert (plain.checkpoint_file, plain.metrics_token, plain.log_level) == (None, None, "info")
+    assert told.checkpoint_file == Path("/elsewhere/position.json")
+    assert (told.metrics_token, told.log_level) == ("sixteen letters!", "debug")
+
+
+def test_every_setting_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    documented = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `GONOGO_")}
+    assert documented == {f"GONOGO_{name.upper()}" for name in Settings.model_fields}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +58,8 @@ def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPa
         ("LATE_START", "an hour"),
         ("LEADTERRA_GATED", "never"),
         ("LEADTERRA_GATED", ""),
+        ("METRICS_TOKEN", "short"),
+        ("LOG_LEVEL", "loud"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_its_variable(

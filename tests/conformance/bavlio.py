@@ -298,7 +298,7 @@ def _counted(found: Exchange) -> bool:
 
 def _warned(found: Exchange) -> bool:
     codes = {warning["code"] for warning in found.body["warnings"]}
-    return found.status == 200 and codes >= {"no_consent", "ai_personalization_ignored", "variants_ignored"}
+    return found.status == 200 and codes >= {"no_consent", "ai_personalization_ignored"}
 
 
 def _warnings(found: Exchange) -> bool:

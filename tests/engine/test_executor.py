@@ -14,9 +14,10 @@ from gonogo import proposal, service
 from gonogo.content import Content, Step, Template
 from gonogo.execution import executor
 from gonogo.execution.channels import ChannelUnavailable, Delivery, Message, Receipt
-from gonogo.execution.executor import message_id
+from gonogo.execution.segment import message_id
 from gonogo.store import ledger
 from gonogo.store.cases import Case
+from gonogo.store.ledger import Settled
 from support.engine import HELLO, NOW, SEQUENCE, Bench, asking, codes, people, snapshot
 
 LAPSE = TimeDelta(seconds=6)  # more than a lease lasts
@@ -156,30 +157,97 @@ def down(_: Message) -> Receipt:
     raise ChannelUnavailable("The relay is down.")
 
 
-def test_a_channel_that_is_down_pauses_the_campaign_with_the_reason(bench: Bench) -> None:
-    bench.sink.answers = lambda message: down(message) if len(bench.sink.messages) == 6 else None
+def after(count: int, answer: Callable[[Message], Receipt], bench: Bench) -> Callable[[Message], Receipt | None]:
+    """For `Sink.answers`: once so many were taken, this answer."""
+    return lambda message: answer(message) if len(bench.sink.messages) == count else None
+
+
+def test_a_campaign_waits_for_a_channel_that_is_down_and_says_since_when(bench: Bench) -> None:
+    bench.sink.answers = after(6, down, bench)
     case = bench.launched(20)
     bench.jobs.run()
-    paused = bench.case(case.id)
-    assert (paused.state, paused.paused_reason, paused.permit_id) == ("paused", "The relay is down.", case.permit_id)
+    waiting = bench.case(case.id)
+    assert (waiting.state, waiting.waiting_for, waiting.trouble) == ("running", "channel", "The relay is down.")
+    assert (waiting.waiting_since, waiting.wake_at) == (NOW, NOW + TimeDelta(seconds=5))
     assert bench.sink.addresses == everybody(6)
-    assert bench.states(case.id) == {"sent": 6, "failed": 2}  # of the second batch; no third one was claimed
+    assert bench.states(case.id) == {"sent": 6, "deferred": 2}  # of the second batch; no third one was claimed
 
 
-def test_once_the_channel_is_up_again_everybody_is_reached_once(bench: Bench) -> None:
-    bench.sink.answers = lambda message: down(message) if len(bench.sink.messages) == 6 else None
+def test_once_the_channel_is_up_again_everybody_is_reached_once_and_nobody_had_to_act(bench: Bench) -> None:
+    bench.sink.answers = after(6, down, bench)
     case = bench.launched(20)
     bench.jobs.run()
     bench.sink.answers = lambda _: None
+    bench.tick.once()
+    assert bench.jobs.run() == []  # it is not asked again before its time
+    bench.clock.move(TimeDelta(seconds=5))
+    finish(bench)
+    ended = bench.case(case.id)
+    assert (ended.state, ended.sent, ended.deferred, ended.waiting_for, ended.trouble) == (
+        "completed",
+        20,
+        0,
+        None,
+        None,
+    )
+    assert sorted(bench.sink.addresses) == sorted(everybody(20))
+
+
+def test_a_channel_that_stays_down_is_asked_less_and_less_often(bench: Bench) -> None:
+    bench.sink.answers = down
+    case = bench.launched(3)
+    bench.jobs.run()
+    pauses = []
+    for _ in range(24):
+        waiting = bench.case(case.id)
+        assert (waiting.waiting_since, waiting.wake_at is not None) == (NOW, True)
+        pause = waiting.wake_at - bench.clock.now()  # type: ignore[operator]  # just looked at
+        pauses.append(pause.total("seconds"))
+        bench.clock.move(pause)
+        bench.tick.once()
+        bench.jobs.run()
+    assert pauses == sorted(pauses)
+    assert (pauses[:3], pauses[-1]) == ([5, 5, 5], 300)
+    assert bench.scalar("SELECT max(tries) FROM gonogo_ledger") == 0  # nobody tried these messages
+
+
+def test_a_sender_that_is_refused_pauses_the_campaign_until_people_act(bench: Bench) -> None:
+    def refused(_: Message) -> Receipt:
+        raise ChannelUnavailable("The relay refuses the sender.", "people")
+
+    bench.sink.answers = refused
+    case = bench.launched(3)
+    bench.jobs.run()
+    paused = bench.case(case.id)
+    assert (paused.state, paused.paused_reason, paused.wake_at) == ("paused", "The relay refuses the sender.", None)
+    bench.sink.answers = lambda _: None
+    bench.clock.move(DAY)
+    bench.tick.once()
+    assert bench.jobs.run() == []
     bench.did(service.resume, case.id)
     bench.jobs.run()
-    assert bench.case(case.id).paused_reason is None
-    bench.did(service.reopen, case.id, "failed")
-    bench.did(service.start, case.id)
-    bench.did(service.approve, bench.case(case.id).task_id, by=bench.bob)
+    assert bench.sink.addresses == everybody(3)
+
+
+def test_a_full_disk_pauses_with_the_reason_and_goes_on_once_there_is_space(bench: Bench) -> None:
+    def full(_: Message) -> Receipt:
+        raise ChannelUnavailable("The maildir can't be written: No space left on device.", "space")
+
+    bench.sink.answers = after(6, full, bench)
+    case = bench.launched(10)
     bench.jobs.run()
+    paused = bench.case(case.id)
+    assert (paused.state, paused.paused_reason) == ("paused", "The maildir can't be written: No space left on device.")
+    for _ in range(2):  # it looks again, and pauses again
+        bench.clock.move(TimeDelta(minutes=1))
+        bench.tick.once()
+        bench.jobs.run()
+        assert bench.case(case.id).state == "paused"
+    bench.sink.answers = lambda _: None
+    bench.clock.move(TimeDelta(minutes=1))
+    finish(bench)
     assert bench.case(case.id).state == "completed"
-    assert sorted(bench.sink.addresses) == sorted(everybody(20))
+    assert sorted(bench.sink.addresses) == sorted(everybody(10))
 
 
 def test_of_a_batch_that_came_back_in_parts_every_part_is_what_it_is(bench: Bench) -> None:
@@ -196,12 +264,12 @@ def test_of_a_batch_that_came_back_in_parts_every_part_is_what_it_is(bench: Benc
     bench.sink.deliver = in_parts  # type: ignore[method-assign]
     case = bench.launched(10)
     bench.jobs.run()
-    assert (bench.case(case.id).state, bench.case(case.id).paused_reason) == ("paused", "The relay is down.")
-    assert bench.states(case.id) == {"sent": 2, "failed": 1, "rejected": 1}
-    bench.did(service.resume, case.id)
-    bench.jobs.run()
+    assert bench.case(case.id).waiting_for == "channel"
+    assert bench.states(case.id) == {"sent": 2, "deferred": 1, "rejected": 1}
+    bench.clock.move(TimeDelta(seconds=5))
+    finish(bench)
     everyone = everybody(10)
-    assert bench.sink.addresses == [everyone[1], everyone[3], *everyone[4:]]
+    assert bench.sink.addresses == [everyone[1], everyone[3], everyone[0], *everyone[4:]]
 
 
 def test_what_could_not_be_made_durable_is_unknown(bench: Bench) -> None:
@@ -209,7 +277,7 @@ def test_what_could_not_be_made_durable_is_unknown(bench: Bench) -> None:
 
     def flush() -> None:
         if reason := next(flushes):
-            raise ChannelUnavailable(reason)
+            raise ChannelUnavailable(reason, "space")
 
     bench.sink.flushes = flush
     case = bench.launched(12)
@@ -556,7 +624,7 @@ def test_a_settled_message_is_not_settled_again_by_who_lost_the_lease(bench: Ben
     bench.tick.once()
     with bench.engine.begin() as connection:
         late = ledger.settle(
-            connection, run_id=str(case.run_id), step=0, token=lease, now=NOW, sent=[0, 1, 2, 3], unsent=[]
+            connection, run_id=str(case.run_id), step=0, token=lease, now=NOW, settled=map(Settled, range(4))
         )
         assert not ledger.renew_lease(connection, lease, NOW)
     assert late == {"sent": 0}
@@ -578,9 +646,8 @@ def test_a_worker_settles_only_what_it_claimed_itself(bench: Bench) -> None:
     bench.claim(case, 2, mine)
     bench.claim(case, 2, another)
     with bench.engine.begin() as connection:
-        settled = ledger.settle(
-            connection, run_id=str(case.run_id), step=0, token=mine, now=NOW, sent=[0, 1, 2], unsent=[(3, "failed", "")]
-        )
+        told = [*map(Settled, range(3)), Settled(3, "failed")]
+        settled = ledger.settle(connection, run_id=str(case.run_id), step=0, token=mine, now=NOW, settled=told)
         ledger.progress(connection, str(case.run_id), settled, {})
     assert settled == {"sent": 2, "failed": 0}
     assert bench.states(case.id) == {"sent": 2, "claimed": 2}

@@ -423,7 +423,17 @@ LAW_10 = [
     Attack(
         "an unknown message claimed again",
         ("UPDATE gonogo_ledger SET state = 'claimed' WHERE campaign_id = :live AND state = 'unknown'",),
-        ("gonogo_ledger_settles",),
+        ("gonogo_ledger_settles", "gonogo_ledger_told"),
+    ),
+    Attack(
+        "an unknown message told as sent, and nobody said so",
+        ("UPDATE gonogo_ledger SET state = 'sent' WHERE campaign_id = :live AND state = 'unknown'",),
+        ("gonogo_ledger_told",),
+    ),
+    Attack(
+        "a claimed message released for another try",
+        ("UPDATE gonogo_ledger SET state = 'released' WHERE campaign_id = :live AND state = 'claimed'",),
+        ("gonogo_ledger_told",),
     ),
     *(
         Attack(

@@ -104,17 +104,17 @@ def test_a_no_for_now_is_tried_again(inbox: Inbox, dial: Dial) -> None:
     assert inbox.senders.total() == 3
 
 
-def test_a_no_for_now_that_stays_is_a_failure(inbox: Inbox, dial: Dial) -> None:
+def test_a_no_for_now_that_stays_is_put_off(inbox: Inbox, dial: Dial) -> None:
     inbox.refuses = {"p0@example.com": repeat("451 greylisted")}
     delivery = dial(inbox.port).deliver(people(2), always)
-    assert delivery == Delivery([Receipt("failed", "451 greylisted"), SENT])
+    assert delivery == Delivery([Receipt("deferred", "451 greylisted"), SENT])
     assert inbox.senders.total() == 1 + 1 + len(smtp.PAUSES)
 
 
 def test_a_sender_that_is_refused_is_trouble_and_nobodys_fate(inbox: Inbox, dial: Dial) -> None:
     inbox.refuses = {"news@acme.example": repeat("553 not you")}
     delivery = dial(inbox.port, connections=1).deliver(people(3), always)
-    assert delivery == Delivery([None, None, None], "The relay refuses the sender: 553 not you")
+    assert delivery == Delivery([None, None, None], "The relay refuses the sender: 553 not you", "people")
 
 
 def test_a_mail_that_can_not_be_written_is_rejected_and_the_rest_goes(inbox: Inbox, dial: Dial) -> None:
@@ -186,7 +186,7 @@ def test_what_was_never_handed_over_is_not_told_as_sent(dial: Dial, answers: lis
     with scripted([HELLO, OK, *answers * (1 + len(smtp.PAUSES))]) as script:
         [found] = dial(script.port, connections=1).deliver([ADA], always).receipts
     assert found is not None
-    assert (found.state, bool(found.reason)) == ("failed", True)
+    assert (found.state, bool(found.reason)) == ("deferred", True)
     assert not any(heard.endswith(b"\r\n.\r\n") for heard in script.heard)
 
 

@@ -18,14 +18,19 @@ def another(bench: Bench) -> Tick:
     return Tick(bench.engine, bench.jobs, bench.clock, late_start=HOUR)
 
 
+def _but_for_the_clock(bench: Bench) -> dict[str, list[str]]:
+    """Every row but the one that counts the clock's turns."""
+    return {name: rows for name, rows in snapshot(bench.engine).items() if name != "gonogo_lease"}
+
+
 def test_with_nothing_due_nothing_is_done(bench: Bench) -> None:
     bench.asked()
     bench.launched(start_at=NOW + DAY)
     bench.draft()
     bench.tick.once()
-    before = snapshot(bench.engine)
+    before = _but_for_the_clock(bench)
     assert bench.tick.once() == 0
-    assert snapshot(bench.engine) == before
+    assert _but_for_the_clock(bench) == before
 
 
 # One of many

@@ -14,7 +14,7 @@ from gonogo import models
 from gonogo.campaign import CAMPAIGN, DRAFT, OVER, PENDING, SENDING
 from gonogo.models import table
 
-COUNTED = ("sent", "rejected", "failed", "unknown", "skipped")
+COUNTED = ("sent", "rejected", "failed", "unknown", "skipped", "deferred")
 
 
 def audit(connection: sa.Connection) -> list[str]:

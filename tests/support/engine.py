@@ -19,6 +19,7 @@ from gonogo.models import Base, Document
 from gonogo.service import Draft
 from gonogo.store import cases, ledger
 from gonogo.store.cases import Case
+from gonogo.store.ledger import Settled
 from gonogo.testing.fake_jobs import FakeJobs
 from gonogo.tick import Tick
 
@@ -104,8 +105,8 @@ class Bench:
             self.clock,
             {"email": self.sink},
             claim_batch=claim_batch,
-            monotonic=lambda: self.monotonic,
         )
+        self.executor.monotonic = lambda: self.monotonic
         self.tick = Tick(engine, self.jobs, self.clock, late_start=HOUR)
         with self.call(machine("")) as call:
             self.workspace = workspaces.create(call, "Acme")
@@ -196,14 +197,15 @@ class Bench:
         """Claim the next messages of a running campaign as a worker would, and settle the first ones as sent."""
         with self.engine.begin() as connection:
             case, lease = cases.lock(connection, case.workspace, case.id), lease or new_id(self.clock.now())
-            claimed = ledger.claim(connection, case, lease, self.clock.now(), count)
+            claimed = ledger.following(connection, case, count)
+            ledger.claim(connection, case, lease, self.clock.now(), claimed)
             run_id, step = str(case.run_id), case.step or 0
             ledger.add_lease(connection, case, lease, self.clock.now() + TimeDelta(seconds=5))
             counts = {}
             if sent:
-                out = [each.position for each in claimed[:sent]]
+                out = [Settled(each.position) for each in claimed[:sent]]
                 counts = ledger.settle(
-                    connection, run_id=run_id, step=step, token=lease, now=self.clock.now(), sent=out, unsent=[]
+                    connection, run_id=run_id, step=step, token=lease, now=self.clock.now(), settled=out
                 )
             ledger.progress(connection, run_id, counts, {"cursor": claimed[-1].position + 1})
 

@@ -56,12 +56,12 @@ class Scene:
         self.names |= {f"{label}{suffix}": value for suffix, value in ids.items()}
 
     def _told_about(self, campaign: str) -> None:
-        """A message whose fate an operator told, another that bounced, and a notice."""
+        """A message that an operator gave back, another that bounced, and a notice."""
         named = "run_id, step, position"
         of_live = "FROM gonogo_ledger WHERE campaign_id = :id AND state = "
         at = "settled_at"
         for statement in (
-            f"INSERT INTO gonogo_resolution SELECT {named}, 'sent', 'key', 'person', {at} {of_live} 'unknown'",
+            f"INSERT INTO gonogo_resolution SELECT {named}, 'released', 'key', 'person', {at} {of_live} 'unknown'",
             f"INSERT INTO gonogo_response SELECT {named}, 'bounce', {at} {of_live} 'sent'",
             "INSERT INTO gonogo_notice SELECT 'notice', workspace_id, id, 'campaign.started', '{}', updated_at"
             " FROM gonogo_campaign WHERE id = :id",

@@ -1,8 +1,14 @@
 """Processes that stay: the server and the worker."""
 
+import fcntl
+import logging
+import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +18,12 @@ from sqlalchemy import make_url
 
 from gonogo import database, migrations
 from gonogo.errors import DatabaseUnusable
+from gonogo_api import logs
 from gonogo_api.app import create_app, open_gate
 from gonogo_api.commands.common import DatabaseUrl, settings_for
 from gonogo_api.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -27,12 +36,13 @@ def serve(
     """Serve the five APIs; SIGTERM drains."""
     settings = settings_for(database_url)
     settings.check_pepper()
-    with listening(host, port) as sock:  # before anything is written: a port in use changes nothing
+    with listening(host, port) as sock, alone(settings):  # before anything is written: a port in use changes nothing
         ready(settings, migrated=migrate)
         app = create_app(settings, open_gate(settings), executes=worker)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, ws="none"))
-        address = f"http://{host}:{sock.getsockname()[1]}"
-        Console(stderr=True).print(f"gonogo serves {address} on {_shown(settings)}", highlight=False, soft_wrap=True)
+        logs.configure(settings.log_level)
+        config = uvicorn.Config(app, log_config=None, log_level="warning", server_header=False, ws="none")
+        server = uvicorn.Server(config)
+        log.info("gonogo serves http://%s:%d on %s", host, sock.getsockname()[1], _shown(settings))
         for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again
             signal.signal(number, lambda *_: None)
         server.run(sockets=[sock])
@@ -41,15 +51,17 @@ def serve(
 def worker(database_url: DatabaseUrl = None) -> None:
     """Execute launches, and nothing else, on the same database."""
     settings = settings_for(database_url)
-    ready(settings, migrated=False)
-    gate = open_gate(settings)
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    gate.start_work()
-    Console(stderr=True).print(f"gonogo executes launches of {_shown(settings)}", highlight=False, soft_wrap=True)
-    stopping.wait()
-    gate.close()
+    with alone(settings):
+        ready(settings, migrated=False)
+        gate = open_gate(settings)
+        logs.configure(settings.log_level)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        gate.start_work()
+        log.info("gonogo executes launches of %s", _shown(settings))
+        stopping.wait()
+        gate.close()
 
 
 def migrate(database_url: DatabaseUrl = None) -> None:
@@ -74,6 +86,49 @@ def ready(settings: Settings, *, migrated: bool) -> None:
         migrations.make(engine)
     migrations.ensure_usable(engine)
     engine.dispose()
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Be the one process that serves this SQLite file; on PostgreSQL there may be many.
+
+    Raises DatabaseUnusable where another is. A process that dies lets go, whatever it dies of.
+    """
+    engine = database.connect(settings.database_url)  # which opens nothing yet
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    path = Path(str(engine.url.database)).resolve()
+    if not path.parent.is_dir():
+        yield  # SQLite itself says best what it can't open
+        return
+    held = _held(path.with_name(f"{path.name}.lock"), path)
+    try:
+        yield
+    finally:
+        path.with_name(f"{path.name}.lock").unlink(missing_ok=True)  # while it is held: nobody else can have taken it
+        os.close(held)
+
+
+def _held(lock: Path, path: Path) -> int:
+    """The descriptor of a file that nobody else has locked."""
+    while True:
+        held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            whose = os.read(held, 20).decode().strip() or "another"
+            os.close(held)
+            raise DatabaseUnusable(
+                f"{path} is served already, by process {whose}: SQLite takes one `gonogo serve` or `gonogo worker`,"
+                " PostgreSQL any number"
+            ) from None
+        with suppress(FileNotFoundError):  # one that has just ended removed it
+            if os.path.samestat(os.fstat(held), lock.stat()):
+                os.truncate(held, 0)
+                os.write(held, str(os.getpid()).encode())
+                return held
+        os.close(held)
 
 
 def listening(host: str, port: int) -> socket.socket:

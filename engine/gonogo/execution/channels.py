@@ -33,32 +33,40 @@ class Receipt:
 
     sent: the channel took it and holds it durably, or the relay said yes.
     rejected: it can't be delivered as it is, now or later: the address, or the message itself, was refused.
-    failed: it was not delivered, and nothing of it is out; another try may do better.
+    deferred: it was refused for now, and nothing of it is out; it is tried again, not before `retry_after` seconds.
+    failed: it was not delivered, nothing of it is out, and another try would meet the same.
     unknown: nobody can tell. It may have arrived, so it is never sent again without a person's word.
     """
 
-    state: Literal["sent", "rejected", "failed", "unknown"]
+    state: Literal["sent", "rejected", "deferred", "failed", "unknown"]
     reason: str = ""
+    retry_after: float = 0.0
 
 
 SENT = Receipt("sent")
+
+#: What makes a channel carry again. time: the campaign waits, and tries by itself. space: it is paused until there is
+#: some, and looks by itself. people: it is paused until somebody resumes it.
+Cure = Literal["time", "space", "people"]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """What became of a batch: a receipt for every message, in order, and None for one of which nothing is out and
-    that nobody refused. `trouble` is why the channel can carry nothing now."""
+    that nobody refused. `trouble` is why the channel can carry nothing now, and `cure` what helps."""
 
     receipts: Sequence[Receipt | None]
     trouble: str | None = None
+    cure: Cure = "time"
 
 
 class ChannelUnavailable(Exception):
-    """The channel itself can't carry anything now, whatever the message; the campaign pauses, with the `reason`."""
+    """The channel itself can't carry anything now, whatever the message; `reason` says why, and `cure` what helps."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, cure: Cure = "time") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.cure = cure
 
 
 class Channel(Protocol):
@@ -92,17 +100,18 @@ class OneByOne(ABC):
 
     def deliver(self, messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
         receipts: list[Receipt | None] = []
-        trouble = None
+        trouble: ChannelUnavailable | None = None
         try:
             for message in messages:
                 if not in_time():
                     break
                 receipts.append(self.send(message))
         except ChannelUnavailable as error:
-            trouble = error.reason
+            trouble = error
         try:
             self.flush()
         except ChannelUnavailable as error:
-            trouble = error.reason
-            receipts = [Receipt("unknown", trouble) if each == SENT else each for each in receipts]
-        return Delivery([*receipts, *[None] * (len(messages) - len(receipts))], trouble)
+            trouble = error
+            receipts = [Receipt("unknown", error.reason) if each == SENT else each for each in receipts]
+        whole = [*receipts, *[None] * (len(messages) - len(receipts))]
+        return Delivery(whole) if trouble is None else Delivery(whole, trouble.reason, trouble.cure)

@@ -1,9 +1,9 @@
 """From an active campaign to a completed one: segments of batches, each message claimed, sent, settled.
 
 A segment is one durable job. It presents the permit, then goes on batch by batch: what was sent is settled and the
-next messages are claimed in one transaction, which is where a pause, a revocation or a cancellation is felt. A claim
-is committed before the first byte goes out; what a dead worker claimed and did not settle is unknown, and is never
-sent again by itself. So: at most once each.
+next messages are claimed in one transaction, which is where a pause, a revocation, a cancellation, a hold and every
+limit are felt. A claim is committed before the first byte goes out; what a dead worker claimed and did not settle is
+unknown, and is never sent again by itself. So: at most once each.
 """
 
 import json
@@ -11,9 +11,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,20 +20,26 @@ from whenever import Instant, TimeDelta
 
 from gonogo import service
 from gonogo.actor import machine
+from gonogo.addresses import address_key
 from gonogo.call import Call
 from gonogo.campaign import ACTIVE, RUNNING
 from gonogo.clock import Clock, new_id
-from gonogo.content import Compiled, Content, RenderError, TemplateInvalid
+from gonogo.content import Content, TemplateInvalid
 from gonogo.content import compile as compile_content
 from gonogo.errors import DatabaseUnusable
-from gonogo.execution.channels import Channel, Message
-from gonogo.execution.rendering import rendered_for, supplied
+from gonogo.execution.channels import Channel
+from gonogo.execution.links import Links
+from gonogo.execution.rendering import supplied
+from gonogo.execution.segment import Ending, Segment
+from gonogo.execution.sending import Said, send
+from gonogo.execution.throttle import Leave, Throttle, too_many_failures
+from gonogo.execution.waiting import LIMITS
 from gonogo.jobs import Jobs
 from gonogo.models import Document
 from gonogo.record import dispatch
-from gonogo.store import cases, ledger, workspaces
+from gonogo.store import cases, ledger, throttles, workspaces
 from gonogo.store.cases import Case
-from gonogo.store.ledger import Claimed
+from gonogo.store.ledger import Claimed, Settled
 
 log = logging.getLogger(__name__)
 
@@ -42,37 +47,23 @@ log = logging.getLogger(__name__)
 LEASE = TimeDelta(seconds=5)
 #: Batches in a segment: then the next one is enqueued, wherever it may run.
 BATCHES = 200
-
 #: How often a lease is renewed while a batch goes out, in a lease's length.
 BEATS = 5
-
-#: What became of one message: its position, the state of its row, and the reason where it was not sent.
-Result = tuple[int, str, str]
-
-
-@dataclass(slots=True)
-class Segment:
-    """A worker's hold on one run."""
-
-    workspace: str
-    campaign: str
-    run_id: str
-    dispatch: int
-    number: int
-    step: int
-    token: str
-    channel: Channel
-    content: Content
-    compiled: Compiled
-    sender: Document
-    supplied: Document  # variables that every message is given
-    deadline: float  # on the monotonic clock: after it nothing may be sent under this lease
-    batches: int = 0
-    trouble: str | None = None  # why the channel can't carry anything now
+#: Seconds until a channel in trouble is tried again: a quarter of the time that it has been in trouble, within these.
+SOONEST, LATEST = 5.0, 300.0
+#: Seconds until a place without space is looked at again.
+LOOK_AGAIN = 60.0
+#: Waiting that whoever goes on earlier must keep to.
+KEPT = ("step", "interval")
+_CLEARED: Document = dict.fromkeys(("wake_at", "waiting_for", "rate_limited_until"))
+_UNTROUBLED: Document = dict.fromkeys(("waiting_since", "trouble"))
 
 
 class Executor:
-    """Runs the jobs `segment` and `review`. Give it the channels by kind: "email", "sms", "webhook"."""
+    """Runs the jobs `segment` and `review`. Give it the channels by kind: "email", "sms", "webhook".
+
+    `links` tells where the server is reached from outside; without it messages can't be unsubscribed from with a click.
+    """
 
     def __init__(
         self,
@@ -83,10 +74,11 @@ class Executor:
         *,
         claim_batch: int = 20,
         late_start: TimeDelta = TimeDelta(hours=1),
-        monotonic: Callable[[], float] = time.monotonic,
+        links: Links | None = None,
     ) -> None:
         self.engine, self.jobs, self.clock, self.channels = engine, jobs, clock, channels
-        self.claim_batch, self.late_start, self.monotonic = claim_batch, late_start, monotonic
+        self.claim_batch, self.late_start, self.links = claim_batch, late_start, links
+        self.monotonic: Callable[[], float] = time.monotonic
         jobs.handle("segment", self.segment)
         jobs.handle("review", self.review)
 
@@ -102,11 +94,11 @@ class Executor:
         """
         with self.engine.begin() as connection:
             held = self._enter(self._call(connection, workspace), campaign, dispatch_number, number, permit)
-        results: list[Result] = []
-        while held and (batch := self._next(held, results)):
-            results = self._send(held, batch)
-            if len(results) < len(batch):
-                self._put_down(held, results)
+        settled: list[Settled] = []
+        while held and (batch := self._next(held, settled)) is not None:
+            settled = self._send(held, batch)
+            if len(settled) < len(batch):
+                self._put_down(held, settled)
                 return
 
     def close(self) -> None:
@@ -127,8 +119,8 @@ class Executor:
             case = service.begin(call, campaign, permit).case
         if case.state != RUNNING or case.permit_id != permit:
             return None
-        if case.wake_at is not None and case.wake_at > call.now:
-            return None  # the clock sends us out again on that day
+        if case.waiting_for in KEPT and case.wake_at is not None and case.wake_at > call.now:
+            return None  # the clock sends us out again at that moment
         if case.step == case.steps:  # everything was claimed before a worker died
             service.complete(call, campaign)
             return None
@@ -144,10 +136,11 @@ class Executor:
         """Everything a worker needs of what the run pinned. Raises LookupError and TemplateInvalid."""
         if case.channel not in self.channels:
             raise LookupError(f"no channel for {case.channel} is set up")
-        run_id = str(case.run_id)
+        run_id, opened_at = str(case.run_id), case.opened_at or call.now
         content_id, sender_id, settings_id = cases.pinned(call.connection, run_id)
         versions = workspaces.versions(call.connection, [content_id, sender_id, settings_id])
-        content = Content.from_document(versions[content_id].body)
+        content, sender = Content.from_document(versions[content_id].body), versions[sender_id].body
+        settings = versions[settings_id].body
         return Segment(
             workspace=case.workspace,
             campaign=case.id,
@@ -158,75 +151,159 @@ class Executor:
             token=new_id(call.now),
             channel=self.channels[case.channel],
             content=content,
-            compiled=compile_content(content, case.run_start_at or case.opened_at or call.now),
-            sender=versions[sender_id].body,
-            supplied=supplied(versions[sender_id].body, versions[settings_id].body),
+            compiled=compile_content(content, case.run_start_at or opened_at),
+            sender=sender,
+            supplied=supplied(sender, settings),
+            throttle=Throttle.of(case.id, settings, sender),
+            links=self.links,
+            salt=workspaces.get(call.connection, case.workspace).salt,
+            opened_at=opened_at,
             deadline=self.monotonic() + LEASE.total("seconds"),
         )
 
     # One transaction between two batches
 
-    def _next(self, held: Segment, results: list[Result]) -> list[Claimed]:
-        """Settle what was sent and claim the next batch; empty where this segment has nothing more to do."""
+    def _next(self, held: Segment, settled: list[Settled]) -> list[Said] | None:
+        """Settle what was sent and claim the next batch; None where this segment has nothing more to do."""
         deadline = self.monotonic() + LEASE.total("seconds")
         with self.engine.begin() as connection:
             call = self._call(connection, held.workspace)
             case = cases.lock(connection, held.workspace, held.campaign)
-            counts = self._settle(call, held, results)
+            counts = self._settle(call, held, settled)
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
-                return []  # taken for dead meanwhile: what was claimed is listed as unknown
-            here = (case.run_id, case.dispatch, case.state, case.step)
-            goes_on = here == (held.run_id, held.dispatch, RUNNING, held.step)
-            claimed: list[Claimed] = []
-            if goes_on and held.trouble is None and held.batches < BATCHES:
-                claimed = ledger.claim(connection, case, held.token, call.now, self.claim_batch)
-            if claimed:
-                ledger.progress(connection, held.run_id, counts, {"cursor": claimed[-1].position + 1})
-            else:
-                self._leave(call, held, case, counts, goes_on=goes_on)
+                return None  # taken for dead meanwhile: what was claimed is listed as unknown
+            leave = self._leave(call, held, case, counts)
+            if isinstance(leave, Leave):
+                batch = self._claim(call, held, case, leave, counts, settled)
+            if isinstance(leave, Ending) or batch is None:
+                ending = leave if isinstance(leave, Ending) else self._exhausted(call, case)
+                self._end(call, held, case, counts, ending)
+                return None
         held.deadline = deadline
         held.batches += 1
-        return claimed
+        return batch
 
-    def _settle(self, call: Call, held: Segment, results: list[Result]) -> dict[str, int]:
+    def _settle(self, call: Call, held: Segment, settled: Sequence[Settled]) -> dict[str, int]:
         """Write down what became of a batch. What was not tried keeps its claim, and is unknown once the lease is."""
-        if not results:
+        if not settled:
             return {}
-        return ledger.settle(
-            call.connection,
-            run_id=held.run_id,
-            step=held.step,
-            token=held.token,
-            now=call.now,
-            sent=[position for position, state, _ in results if state == "sent"],
-            unsent=[result for result in results if result[1] != "sent"],
+        counts = ledger.settle(
+            call.connection, run_id=held.run_id, step=held.step, token=held.token, now=call.now, settled=settled
         )
+        ledger.count_minute(call.connection, held.run_id, counts, call.now)
+        return counts
 
-    def _put_down(self, held: Segment, results: list[Result]) -> None:
+    def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int]) -> Leave | Ending:
+        """Leave to claim, or why this segment ends."""
+        if (case.run_id, case.dispatch, case.state, case.step) != (held.run_id, held.dispatch, RUNNING, held.step):
+            return Ending("stopped")
+        if held.trouble is not None:
+            return self._trouble(call, held, case)
+        if wrong := too_many_failures(case, counts, case.limits):
+            return Ending("pauses", wrong)
+        if held.batches >= BATCHES:
+            return Ending("hands_on")
+        leave = held.throttle.leave(call, case, self.claim_batch)
+        if leave.waiting_for is not None:
+            return Ending("waits", leave.waiting_for, leave.until)
+        return leave
+
+    def _trouble(self, call: Call, held: Segment, case: Case) -> Ending:
+        if held.cure == "people":
+            return Ending("pauses", str(held.trouble))
+        if held.cure == "space":
+            return Ending("waits", "space", call.now + TimeDelta(seconds=LOOK_AGAIN))
+        since = case.waiting_since or call.now
+        pause = min(max((call.now - since).total("seconds") / 4, SOONEST), LATEST)
+        return Ending("waits", "channel", call.now + TimeDelta(seconds=pause))
+
+    def _claim(
+        self, call: Call, held: Segment, case: Case, leave: Leave, counts: dict[str, int], settled: list[Settled]
+    ) -> list[Said] | None:
+        """The next messages, claimed: those whose further try is due first. None where nothing is left to claim now."""
+        connection, now = call.connection, call.now
+        again = ledger.due_again(connection, case, now, leave.count) if case.deferred or counts.get("deferred") else []
+        fresh = ledger.following(connection, case, leave.count - len(again)) if len(again) < leave.count else []
+        if not again and not fresh:
+            return None
+        fresh = [self._drawn(held, case, each) for each in fresh]
+        said = {each.position: json.loads(each.body) for each in (*again, *fresh) if each.body is not None}
+        skipped = self._skipped(call, held, case, said, [*again, *fresh])
+        ledger.claim_again(connection, case, held.token, now, again, skipped)
+        ledger.claim(connection, case, held.token, now, fresh, skipped)
+        batch = [(each, said[each.position]) for each in (*again, *fresh) if each.position not in skipped]
+        leave.used(call, len(batch))
+        counts["skipped"] = counts.get("skipped", 0) + len(skipped)
+        counts["deferred"] = counts.get("deferred", 0) - len(again)
+        values: Document = {} if case.waiting_for is None else dict(_CLEARED)
+        if fresh:
+            values["cursor"] = fresh[-1].position + 1
+        if settled and case.trouble is not None:
+            values |= _UNTROUBLED
+        if batch and held.throttle.timing.interval.total("seconds"):
+            values |= {"wake_at": now + held.throttle.timing.interval, "waiting_for": "interval"}
+        ledger.progress(connection, held.run_id, counts, values)
+        return batch
+
+    def _drawn(self, held: Segment, case: Case, each: Claimed) -> Claimed:
+        variant = held.content.steps[held.step].draw(f"{case.id}.{each.contact_id}.{held.step}")
+        return each if variant is None else Claimed(each.position, each.contact_id, each.body, each.tries, variant)
+
+    def _skipped(
+        self, call: Call, held: Segment, case: Case, said: Mapping[int, Document], found: Sequence[Claimed]
+    ) -> dict[int, str]:
+        """Who is not written to after all, by position, and why."""
+        keys = {position: address_key(held.salt, each["address"]) for position, each in said.items()}
+        reasons = throttles.suppressed(call.connection, held.workspace, list(keys.values()), held.opened_at)
+        skipped = {position: reasons[key] for position, key in keys.items() if key in reasons}
+        skipped |= dict.fromkeys(ledger.refused_before(call.connection, case, list(said)), "bounce")
+        return skipped | {each.position: "the recipient was erased" for each in found if each.body is None}
+
+    def _put_down(self, held: Segment, settled: list[Settled]) -> None:
         """This worker stood still past its lease. What it did send is settled; the rest lapses with the lease, for
         somebody may have taken the run over."""
         with self.engine.begin() as connection:
             call = self._call(connection, held.workspace)
             cases.lock(connection, held.workspace, held.campaign)
-            ledger.progress(connection, held.run_id, self._settle(call, held, results), {})
+            ledger.progress(connection, held.run_id, self._settle(call, held, settled), {})
 
-    def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int], *, goes_on: bool) -> None:
-        """This segment ends: stopped by somebody, handed to its successor, or at the end of a step."""
-        values: Document = {}
-        ended = goes_on and held.trouble is None and held.batches < BATCHES
-        if ended:
-            values = {"step": held.step + 1, "cursor": 0, "wake_at": self._due(held, case)}
+    # Leaving
+
+    def _exhausted(self, call: Call, case: Case) -> Ending:
+        """Nothing can be claimed now: the step is over, or what is left waits for another try."""
+        retry_at = ledger.next_retry(call.connection, case)
+        return Ending("done") if retry_at is None else Ending("waits", "retry", retry_at)
+
+    def _end(self, call: Call, held: Segment, case: Case, counts: dict[str, int], ending: Ending) -> None:
+        values = self._values(call, held, case, ending)
         ledger.progress(call.connection, held.run_id, counts, values)
         ledger.drop_lease(call.connection, held.token)
-        if goes_on and held.trouble is not None:
-            service.pause(call, case.id, held.trouble)
-        elif goes_on and not ended:
+        if ending.kind == "pauses" or ending.reason == "space":
+            service.pause(call, case.id, held.trouble or ending.reason)
+        elif ending.kind == "hands_on":
             dispatch(call, case, held.number + 1)
             cases.move(call.connection, case, updated_at=call.now)
-        elif values.get("wake_at") is None:
+        elif ending.kind == "done" and values["wake_at"] is not None and values["wake_at"] <= call.now:
+            service.wake(call, case.id)
+        elif ending.kind in ("done", "stopped") and values.get("wake_at") is None:
             service.complete(call, case.id)  # refused while somebody else's messages are in flight
-        if ended and values["wake_at"] is not None and values["wake_at"] <= call.now:
-            service.redispatch(call, case.id)
+
+    def _values(self, call: Call, held: Segment, case: Case, ending: Ending) -> Document:
+        """What the run's row tells from now on."""
+        if ending.kind == "done":
+            due = self._due(held, case)
+            return {"step": held.step + 1, "cursor": 0, **_CLEARED, "wake_at": due, "waiting_for": due and "step"}
+        if ending.kind != "waits":
+            return {}
+        since = case.waiting_since if case.trouble is not None and held.trouble is not None else call.now
+        limited = ending.reason in LIMITS.values()
+        return {
+            "wake_at": ending.until,
+            "waiting_for": ending.reason,
+            "waiting_since": since,
+            "trouble": held.trouble,
+            "rate_limited_until": ending.until if limited else None,
+        }
 
     def _due(self, held: Segment, case: Case) -> Instant | None:
         """When the next step's day comes; None after the last step."""
@@ -238,29 +315,11 @@ class Executor:
 
     # One batch
 
-    def _send(self, held: Segment, batch: list[Claimed]) -> list[Result]:
-        """What became of a batch; nothing of those that time ran out for."""
-        results: list[Result] = []
-        messages: list[tuple[int, Message]] = []
-        for each in batch:
-            if each.body is None:
-                results.append((each.position, "skipped", "the recipient was erased"))
-                continue
-            try:
-                messages.append((each.position, self._message(held, each, json.loads(each.body))))
-            except RenderError as error:
-                results.append((each.position, "failed", error.reason))
+    def _send(self, held: Segment, batch: Sequence[Said]) -> list[Settled]:
+        if not batch:
+            return []
         with self._renewing(held):
-            delivery = held.channel.deliver(
-                [message for _, message in messages], lambda: self.monotonic() <= held.deadline
-            )
-        held.trouble = delivery.trouble
-        for (position, _), receipt in zip(messages, delivery.receipts, strict=True):
-            if receipt is not None:
-                results.append((position, receipt.state, receipt.reason))
-            elif delivery.trouble is not None:
-                results.append((position, "failed", delivery.trouble))
-        return sorted(results)
+            return send(held, batch, self.clock.now, lambda: self.monotonic() <= held.deadline)
 
     @contextmanager
     def _renewing(self, held: Segment) -> Iterator[None]:
@@ -287,21 +346,3 @@ class Executor:
             held.deadline = deadline if renewed else -math.inf
             if not renewed:
                 return
-
-    def _message(self, held: Segment, each: Claimed, said: Document) -> Message:
-        rendered = rendered_for(said, held.compiled, held.step, held.supplied)
-        return Message(
-            message_id=message_id(held.run_id, held.step, each.position),
-            sender_email=held.sender["email"],
-            sender_name=held.sender.get("name") or "",
-            address=said["address"],
-            subject=rendered.subject,
-            body=rendered.body,
-            html=rendered.html,
-            date=self.clock.now(),
-        )
-
-
-def message_id(run_id: str, step: int, position: int) -> str:
-    """The same message has the same id, however often it is made."""
-    return f"<{run_id}.{step}.{position}@gonogo>"

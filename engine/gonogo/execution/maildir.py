@@ -77,4 +77,4 @@ def _sync_folder(path: Path) -> None:
 
 def _unavailable(error: OSError) -> ChannelUnavailable:
     """Any failure of the file system: it would meet every other message as well."""
-    return ChannelUnavailable(f"The maildir can't be written: {error.strerror}.")
+    return ChannelUnavailable(f"The maildir can't be written: {error.strerror}.", "space")

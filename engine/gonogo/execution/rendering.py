@@ -10,6 +10,6 @@ def supplied(sender: Document, settings: Document) -> Document:
     return given | {"postal_address": settings["postal_address"]} if settings.get("postal_address") else given
 
 
-def rendered_for(said: Document, compiled: Compiled, step: int, given: Document) -> Rendered:
+def rendered_for(said: Document, compiled: Compiled, step: int, given: Document, variant: int = 0) -> Rendered:
     """The message of a step for a contact that says this; what is `given` counts over its own. Raises RenderError."""
-    return compiled.render(step, {**said["variables"], **given})
+    return compiled.render(step, {**said["variables"], **given}, variant)

@@ -103,7 +103,7 @@ class Smtp:
 
     async def _all(self, messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
         receipts: list[Receipt | None] = [None] * len(messages)
-        troubles: list[str] = []
+        troubles: list[ChannelUnavailable] = []
 
         async def some(waiting: Iterator[tuple[int, Message]]) -> None:
             for at, message in waiting:
@@ -112,11 +112,13 @@ class Smtp:
                 try:
                     receipts[at] = await self._delivered(message)
                 except ChannelUnavailable as error:
-                    troubles.append(error.reason)
+                    troubles.append(error)
 
         shared = iter(enumerate(messages))
         await asyncio.gather(*(some(shared) for _ in range(min(self._size, len(messages)))))
-        return Delivery(receipts, troubles[0] if troubles else None)
+        if not troubles:
+            return Delivery(receipts)
+        return Delivery(receipts, troubles[0].reason, troubles[0].cure)
 
     # One message
 
@@ -134,7 +136,7 @@ class Smtp:
                     return await self._tried(message, data)
             except _Later as error:
                 refusal = str(error)
-        return Receipt("failed", refusal)
+        return Receipt("deferred", refusal)
 
     async def _tried(self, message: Message, data: bytes) -> Receipt:
         """One try. Raises _Later and ChannelUnavailable."""
@@ -167,7 +169,7 @@ class Smtp:
             except SMTPResponseException as error:
                 await self._put_back(smtp, clean=False)
                 if error.code >= NEVER:  # no recipient's fate: people must look at it
-                    raise ChannelUnavailable(f"The relay refuses the sender: {_said(error)}") from error
+                    raise ChannelUnavailable(f"The relay refuses the sender: {_said(error)}", "people") from error
                 if not (was_idle and error.code == CLOSING):
                     raise _Later(_said(error)) from error
             except _BROKEN as error:

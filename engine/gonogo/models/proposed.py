@@ -54,7 +54,9 @@ class Run(Base, table=True):
     step: int = 0  # the step being sent; all are claimed when it equals `steps`
     cursor: int = 0  # the next position of that step to be claimed
     wake_at: Instant | None = Field(default=None, sa_type=Utc)  # nothing may go out before
-    waiting_for: str | None = None  # what for: step | window | interval | daily_limit | ... ; null while it sends
+    waiting_for: str | None = None  # what for, as `gonogo.execution.waiting` has it; null while it sends
+    waiting_since: Instant | None = Field(default=None, sa_type=Utc)
+    trouble: str | None = None  # what the channel said, where it waits for that
     begun_at: Instant | None = Field(default=None, sa_type=Utc)
     closed_at: Instant | None = Field(default=None, sa_type=Utc)
     closed_as: str | None = None  # completed | cancelled | failed | superseded

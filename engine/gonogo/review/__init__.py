@@ -25,7 +25,6 @@ CHECKS: tuple[Check, ...] = (
     marketing.postal_address,
     template.subject,
     template.placeholders,
-    timing.limits,
     audience.exclusions,
 )
 

@@ -58,7 +58,8 @@ def placeholders(proposal: Proposal) -> Iterator[Finding]:
 
 
 def templates(proposal: Proposal) -> Iterator[tuple[int, Template]]:
-    """The template of every step, with its number as people count."""
+    """Every text of every step, with the step's number as people count."""
     if proposal.content:
         for at, step in enumerate(proposal.content.steps, 1):
-            yield at, step.template
+            for variant in step.variants:
+                yield at, variant.template

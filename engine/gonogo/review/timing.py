@@ -7,7 +7,6 @@ from whenever import Instant, Time, TimeZoneNotFoundError
 
 from gonogo.review.findings import Finding, Proposal
 
-UNENFORCED = ("send_window", "send_days", "daily_limit", "min_interval_seconds")
 DAYS = frozenset({"mon", "tue", "wed", "thu", "fri", "sat", "sun"})
 
 
@@ -34,16 +33,6 @@ def start(proposal: Proposal) -> Iterator[Finding]:
     if proposal.start_at is not None and proposal.start_at <= proposal.now:
         message = "The start time is in the past."
         yield Finding("start_in_past", "blocker", message, fix="Set a start time ahead, or none.")
-
-
-def limits(proposal: Proposal) -> Iterator[Finding]:
-    """What is asked of the executor and it does not do yet is told before anybody decides, not found out after."""
-    asked = sorted(name for name in UNENFORCED if proposal.settings.get(name))
-    if asked:
-        message = f"Not enforced yet: {', '.join(asked)}. Messages go out as fast as the channel takes them."
-        yield Finding(
-            "limits_not_enforced", "warning", message, len(asked), tuple(asked), "Start it at the right time."
-        )
 
 
 @lru_cache(maxsize=1_024)

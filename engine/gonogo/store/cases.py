@@ -58,6 +58,8 @@ class Case:
     default_sender_id: str | None
     contacts: int
     imports: int
+    limits: Document | None
+    endpoints: int
     # the present run; None and nothing before the first
     run_id: str | None = None
     requester: str | None = None
@@ -71,6 +73,9 @@ class Case:
     step: int | None = None
     cursor: int | None = None
     wake_at: Instant | None = None
+    waiting_for: str | None = None
+    waiting_since: Instant | None = None
+    trouble: str | None = None
     begun_at: Instant | None = None
     closed_at: Instant | None = None
     closed_as: str | None = None
@@ -82,6 +87,8 @@ class Case:
     failed: int | None = None
     unknown: int | None = None
     skipped: int | None = None
+    deferred: int | None = None
+    bounced: int | None = None
     # the task: the one named, else the one of the present run
     task_id: str | None = None
     task_run_id: str | None = None
@@ -117,6 +124,8 @@ _FIELDS: dict[str, sa.Column[Any]] = {
     "default_sender_id": workspace.c.sender_id,
     "contacts": contacts.c.size,
     "imports": contacts.c.imports,
+    "limits": workspace.c.limits,
+    "endpoints": workspace.c.endpoints,
     "run_id": run.c.id,
     "requester": run.c.requester,
     "opened_at": run.c.opened_at,
@@ -124,9 +133,9 @@ _FIELDS: dict[str, sa.Column[Any]] = {
     **{
         name: run.c[name]
         for name in (
-            "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "wake_at", "begun_at",
-            "closed_at", "closed_as", "paused_reason", "launch_error", "rate_limited_until",
-            "sent", "rejected", "failed", "unknown", "skipped",
+            "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "wake_at", "waiting_for",
+            "waiting_since", "trouble", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
+            "rate_limited_until", "sent", "rejected", "failed", "unknown", "skipped", "deferred", "bounced",
         )
     },
     "task_id": task.c.id,

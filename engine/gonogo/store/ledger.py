@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.dialects import postgresql, sqlite
 from whenever import Instant
 
 from gonogo import models
@@ -18,23 +20,27 @@ audience = table(models.Audience)
 payload = table(models.Payload)
 run = table(models.Run)
 lease = table(models.Lease)
+minute = table(models.Minute)
+resolution = table(models.Resolution)
 campaign = table(models.Campaign)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One message that is about to be sent. `body` is None where the recipient was erased."""
+    """One message that is about to be sent. `body` is None where the recipient was erased; `tries` were refused."""
 
     position: int
     contact_id: str
     body: str | None
+    tries: int = 0
+    variant: int | None = None
 
 
 def unclaimed(case: Case) -> int:
-    """How many messages of the open run nobody has claimed yet."""
+    """How many messages of the open run nobody has claimed yet, or wait for another try."""
     if case.recipients is None or case.steps is None or case.step is None or case.cursor is None:
         return 0
-    return max(0, (case.steps - case.step) * case.recipients - case.cursor)
+    return max(0, (case.steps - case.step) * case.recipients - case.cursor) + (case.deferred or 0)
 
 
 _NEXT = (
@@ -51,23 +57,140 @@ _NEXT = (
 _CLAIM = ledger.insert()
 
 
-def claim(connection: sa.Connection, case: Case, token: str, now: Instant, batch: int) -> list[Claimed]:
-    """Claim the next messages of the run's present step, in order; none where the step has no more."""
+def following(connection: sa.Connection, case: Case, batch: int) -> list[Claimed]:
+    """The next messages of the run's present step that nobody claimed, in order; none where the step has no more."""
     asked = {"run": case.run_id, "from_position": case.cursor, "step": case.step, "batch": batch}
-    found = [Claimed(*row) for row in connection.execute(_NEXT, asked)]
-    if found:
-        common = {
-            "run_id": case.run_id,
-            "step": case.step,
-            "campaign_id": case.id,
-            "generation": case.generation,
-            "state": "claimed",
-            "token": token,
-            "claimed_at": now,
+    return [Claimed(*row) for row in connection.execute(_NEXT, asked)]
+
+
+def claim(
+    connection: sa.Connection,
+    case: Case,
+    token: str,
+    now: Instant,
+    found: Sequence[Claimed],
+    skipped: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Claim these messages. Of positions that are to be skipped it is only written down that they were, and why."""
+    if not found:
+        return
+    common = {
+        "run_id": case.run_id,
+        "step": case.step,
+        "campaign_id": case.id,
+        "generation": case.generation,
+        "token": token,
+        "claimed_at": now,
+        "tries": 0,
+    }
+    rows = [
+        {
+            **common,
+            "position": each.position,
+            "contact_id": each.contact_id,
+            "variant": each.variant,
+            "state": "skipped" if each.position in skipped else "claimed",
+            "settled_at": now if each.position in skipped else None,
+            "error": skipped.get(each.position),
         }
-        rows = [{**common, "position": each.position, "contact_id": each.contact_id} for each in found]
-        connection.execute(_CLAIM, rows)
+        for each in found
+    ]
+    connection.execute(_CLAIM, rows)
+
+
+_DEFERRED = (
+    sa.select(ledger.c.position, ledger.c.contact_id, payload.c.body, ledger.c.tries, ledger.c.variant)
+    .join(audience, sa.and_(audience.c.run_id == ledger.c.run_id, audience.c.position == ledger.c.position))
+    .join(payload, payload.c.digest == audience.c.payload)
+    .where(
+        ledger.c.run_id == bindparam("run"),
+        ledger.c.step == bindparam("step"),
+        sa.text("gonogo_ledger.state = 'deferred'"),
+        ledger.c.retry_at <= bindparam("now"),
+    )
+    .order_by(ledger.c.retry_at, ledger.c.position)
+    .limit(bindparam("batch"))
+)
+_NEXT_RETRY = sa.select(sa.func.min(ledger.c.retry_at)).where(
+    ledger.c.run_id == bindparam("run"),
+    ledger.c.step == bindparam("step"),
+    sa.text("gonogo_ledger.state = 'deferred'"),
+)
+_CLAIM_AGAIN = (
+    ledger.update()
+    .where(
+        ledger.c.run_id == bindparam("of_run"),
+        ledger.c.step == bindparam("of_step"),
+        ledger.c.position == bindparam("of_position"),
+        ledger.c.state == "deferred",
+    )
+    .values(
+        state=bindparam("to"), token=bindparam("new_token"), claimed_at=bindparam("now"), settled_at=bindparam("over"),
+        error=bindparam("why"), retry_at=None,
+    )
+)  # fmt: skip
+
+
+def due_again(connection: sa.Connection, case: Case, now: Instant, batch: int) -> list[Claimed]:
+    """Messages of the present step that were refused for now, and whose next try is due.
+    Index: gonogo_ledger_deferred_idx."""
+    asked = {"run": case.run_id, "step": case.step, "now": now, "batch": batch}
+    return [Claimed(*row) for row in connection.execute(_DEFERRED, asked)]
+
+
+def claim_again(
+    connection: sa.Connection,
+    case: Case,
+    token: str,
+    now: Instant,
+    found: Sequence[Claimed],
+    skipped: Mapping[int, str] = MappingProxyType({}),
+) -> None:
+    """Claim messages that were refused for now, for another try; or write down that they are skipped, and why."""
+    rows = [
+        {
+            "of_run": case.run_id,
+            "of_step": case.step,
+            "of_position": each.position,
+            "new_token": token,
+            "now": now,
+            "to": "skipped" if each.position in skipped else "claimed",
+            "over": now if each.position in skipped else None,
+            "why": skipped.get(each.position),
+        }
+        for each in found
+    ]
+    if rows:
+        connection.execute(_CLAIM_AGAIN, rows)
+
+
+def next_retry(connection: sa.Connection, case: Case) -> Instant | None:
+    """When the next message of the present step that was refused for now is due; None if none waits."""
+    found: Instant | None = connection.execute(_NEXT_RETRY, {"run": case.run_id, "step": case.step}).scalar()
     return found
+
+
+def give_up_retries(connection: sa.Connection, run_id: str, state: str, now: Instant) -> None:
+    """The run is closed: what waited for another try is not tried again. Index: gonogo_ledger_deferred_idx."""
+    waiting = ledger.update().where(ledger.c.run_id == run_id, sa.text("gonogo_ledger.state = 'deferred'"))
+    connection.execute(waiting.values(state=state, settled_at=now, retry_at=None))
+    connection.execute(run.update().where(run.c.id == run_id).values(deferred=0))
+
+
+_BOUNCED_BEFORE = sa.select(ledger.c.position).where(
+    ledger.c.run_id == bindparam("run"),
+    ledger.c.step < bindparam("step"),
+    ledger.c.position.in_(bindparam("positions", expanding=True)),
+    ledger.c.state == "rejected",
+)
+
+
+def refused_before(connection: sa.Connection, case: Case, positions: Sequence[int]) -> set[int]:
+    """Of these positions those whose earlier message was refused for good."""
+    if not case.step or not positions:
+        return set()
+    asked = {"run": case.run_id, "step": case.step, "positions": list(positions)}
+    return set(connection.execute(_BOUNCED_BEFORE, asked).scalars())
 
 
 _SETTLE_ONE = (
@@ -79,8 +202,11 @@ _SETTLE_ONE = (
         ledger.c.token == bindparam("of_token"),
         ledger.c.state == "claimed",
     )
-    .values(state=bindparam("to"), settled_at=bindparam("now"), error=bindparam("why"))
-)
+    .values(
+        state=bindparam("to"), settled_at=bindparam("over"), error=bindparam("why"),
+        tries=ledger.c.tries + bindparam("more_tries"), retry_at=bindparam("again_at"),
+    )
+)  # fmt: skip
 _SETTLE_SENT = (
     ledger.update()
     .where(
@@ -94,29 +220,47 @@ _SETTLE_SENT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one message, and why it was not sent. What is deferred has its next try; it counts as tried if it
+    was."""
+
+    position: int
+    state: str = "sent"
+    reason: str = ""
+    retry_at: Instant | None = None
+    tried: bool = True
+
+
 def settle(
-    connection: sa.Connection,
-    *,
-    run_id: str,
-    step: int,
-    token: str,
-    now: Instant,
-    sent: Sequence[int],
-    unsent: Sequence[tuple[int, str, str]],
+    connection: sa.Connection, *, run_id: str, step: int, token: str, now: Instant, settled: Iterable[Settled]
 ) -> dict[str, int]:
-    """Write down what became of a batch: the positions that were sent, and (position, state, reason) of what was not.
-    Rows that this token no longer holds are left alone. Returns how many there were by state."""
-    common: Document = {"of_run": run_id, "of_step": step, "of_token": token, "now": now}
+    """Write down what became of a batch. Rows that this token no longer holds are left alone. Returns how many there
+    were by state."""
+    common: Document = {"of_run": run_id, "of_step": step, "of_token": token}
     counts: dict[str, int] = {}
-    for position, state, reason in unsent:
-        row = {**common, "of_position": position, "to": state, "why": reason}
-        counts[state] = counts.get(state, 0) + connection.execute(_SETTLE_ONE, row).rowcount
+    sent = []
+    for each in settled:
+        if each.state == "sent":
+            sent.append(each.position)
+            continue
+        waits = each.state == "deferred"
+        row = {
+            **common,
+            "of_position": each.position,
+            "to": each.state,
+            "over": None if waits else now,
+            "why": each.reason,
+            "more_tries": 1 if waits and each.tried else 0,
+            "again_at": each.retry_at if waits else None,
+        }
+        counts[each.state] = counts.get(each.state, 0) + connection.execute(_SETTLE_ONE, row).rowcount
     if sent:
-        counts["sent"] = connection.execute(_SETTLE_SENT, {**common, "positions": list(sent)}).rowcount
+        counts["sent"] = connection.execute(_SETTLE_SENT, {**common, "now": now, "positions": sent}).rowcount
     return counts
 
 
-_COUNTED = ("sent", "rejected", "failed", "unknown", "skipped")
+_COUNTED = ("sent", "rejected", "failed", "unknown", "skipped", "deferred")
 _PROGRESS = (
     run.update()
     .where(run.c.id == bindparam("of_run"))
@@ -128,6 +272,32 @@ def progress(connection: sa.Connection, run_id: str, counts: Mapping[str, int], 
     """Add a batch to the sums of its run, and set what else the batch changed."""
     more = {f"more_{name}": counts.get(name, 0) for name in _COUNTED}
     connection.execute(_PROGRESS, {"of_run": run_id, **more, **values})
+
+
+_MINUTE: Mapping[str, Any] = {
+    name: insert(minute)
+    .values(run_id=bindparam("run"), minute=bindparam("at"), sent=bindparam("sent"), unsent=bindparam("unsent"))
+    .on_conflict_do_update(
+        index_elements=["run_id", "minute"],
+        set_={"sent": minute.c.sent + bindparam("sent"), "unsent": minute.c.unsent + bindparam("unsent")},
+    )
+    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
+def count_minute(connection: sa.Connection, run_id: str, counts: Mapping[str, int], now: Instant) -> None:
+    """Add what was settled to the histogram."""
+    sent, unsent = counts.get("sent", 0), sum(counts.get(name, 0) for name in ("rejected", "failed", "unknown"))
+    if sent or unsent:
+        at = now.round("minute", mode="floor")
+        connection.execute(_MINUTE[connection.dialect.name], {"run": run_id, "at": at, "sent": sent, "unsent": unsent})
+
+
+def by_minute(connection: sa.Connection, run_id: str, since: Instant) -> list[tuple[Instant, int, int]]:
+    """(minute, sent, not sent) of a run, in order."""
+    wanted = sa.select(minute.c.minute, minute.c.sent, minute.c.unsent)
+    found = wanted.where(minute.c.run_id == run_id, minute.c.minute >= since).order_by(minute.c.minute)
+    return [(at, sent, unsent) for at, sent, unsent in connection.execute(found)]
 
 
 def give_up(connection: sa.Connection, token: str, now: Instant) -> bool:
@@ -203,9 +373,9 @@ def lapsed(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[st
 _SENDING = sa.text("gonogo_campaign.state IN ('active', 'running')")
 
 
-def idle(connection: sa.Connection, now: Instant, since: Instant, limit: int) -> list[tuple[str, str]]:
-    """(workspace, campaign) that should be sending now, that no lease is held for, and that nothing was heard of since.
-    Index: gonogo_campaign_sending_idx."""
+def idle(connection: sa.Connection, since: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) that should be sending, wait for nothing, that no lease is held for, and that nothing was
+    heard of since. Index: gonogo_campaign_sending_idx."""
     wanted = (
         sa.select(campaign.c.workspace_id, campaign.c.id)
         .join(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
@@ -214,17 +384,70 @@ def idle(connection: sa.Connection, now: Instant, since: Instant, limit: int) ->
             _SENDING,
             campaign.c.updated_at < since,
             lease.c.token.is_(None),
-            run.c.wake_at.is_(None) | (run.c.wake_at <= now),
+            run.c.wake_at.is_(None),
+            run.c.waiting_for.is_(None),
         )
         .limit(limit)
     )
     return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
 
 
+_AWAKE = sa.text("gonogo_run.wake_at IS NOT NULL")
+
+
+def waking(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) whose run has waited long enough. Index: gonogo_run_waking_idx."""
+    wanted = (
+        sa.select(campaign.c.workspace_id, campaign.c.id)
+        .join(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
+        .outerjoin(lease, lease.c.campaign_id == campaign.c.id)
+        .where(
+            _AWAKE,
+            run.c.wake_at <= now,
+            (campaign.c.state == "running") | ((campaign.c.state == "paused") & (run.c.waiting_for == "space")),
+            lease.c.token.is_(None),
+        )
+        .order_by(run.c.wake_at)
+        .limit(limit)
+    )
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
 def take_turn(connection: sa.Connection, name: str, holder: str, until: Instant, now: Instant) -> bool:
-    """Take or keep a lease that one process holds at a time, and that belongs to no campaign."""
+    """Take or keep a lease that one process holds at a time, and that belongs to no campaign. Its turns are counted."""
     free = (lease.c.until < now) | (lease.c.holder == holder)
-    taken = lease.update().where(lease.c.token == name, free).values(until=until, holder=holder)
-    if connection.execute(taken).rowcount == 1:
+    taken = lease.update().where(lease.c.token == name, free)
+    if connection.execute(taken.values(until=until, holder=holder, turn=lease.c.turn + 1)).rowcount == 1:
         return True
-    return insert_new(connection, lease, {"token": name, "holder": holder, "until": until})
+    return insert_new(connection, lease, {"token": name, "holder": holder, "until": until, "turn": 1})
+
+
+# What an operator said
+
+
+def find(connection: sa.Connection, campaign_id: str, run_id: str, step: int, position: int) -> sa.Row[Any] | None:
+    """One message of a campaign."""
+    wanted = sa.select(ledger).where(_message(run_id, step, position), ledger.c.campaign_id == campaign_id)
+    return connection.execute(wanted).first()
+
+
+def add_resolution(connection: sa.Connection, row: Document) -> None:
+    connection.execute(resolution.insert(), row)
+
+
+def resolve(connection: sa.Connection, run_id: str, step: int, position: int, state: str, now: Instant) -> None:
+    """An unknown message was sent after all, or is released for another try."""
+    told = ledger.update().where(_message(run_id, step, position), ledger.c.state == "unknown")
+    connection.execute(told.values(state=state, settled_at=now))
+    progress(connection, run_id, {"unknown": -1, **({"sent": 1} if state == "sent" else {})}, {})
+
+
+def resolutions(connection: sa.Connection, campaign_id: str) -> list[sa.Row[Any]]:
+    """What operators said about messages of a campaign, in order."""
+    mine = sa.select(run.c.id).where(run.c.campaign_id == campaign_id)
+    wanted = sa.select(resolution).where(resolution.c.run_id.in_(mine)).order_by(resolution.c.at)
+    return list(connection.execute(wanted))
+
+
+def _message(run_id: str, step: int, position: int) -> sa.ColumnElement[bool]:
+    return sa.and_(ledger.c.run_id == run_id, ledger.c.step == step, ledger.c.position == position)

@@ -17,6 +17,8 @@ audience = table(models.Audience)
 ledger = table(models.Ledger)
 run = table(models.Run)
 
+#: What another run may send: nothing of it is out, or an operator took that on themselves.
+_UNHANDLED = ("deferred", "released", "cancelled", "superseded")
 _SETTLED_OR_OPEN = ("claimed", "sent", "unknown", "rejected", "failed")
 
 
@@ -148,11 +150,12 @@ def left_out(connection: sa.Connection, list_id: str, limit: int) -> list[sa.Row
 
 
 def _handled(case: Case) -> sa.Subquery:
-    """Per contact, the first step that no run of this generation has claimed."""
+    """Per contact, the first step that no run of this generation has claimed, but for what was given back."""
     return (
         sa.select(ledger.c.contact_id, (sa.func.max(ledger.c.step) + 1).label("next"))
         .join(run, run.c.id == ledger.c.run_id)
         .where(run.c.campaign_id == case.id, run.c.generation == case.generation)
+        .where(ledger.c.state.not_in(_UNHANDLED))
         .group_by(ledger.c.contact_id)
         .subquery("handled")
     )

@@ -277,8 +277,6 @@ def _ignored(steps: list[Document]) -> Iterator[WarningShown]:
     """What a step asks for and does not get."""
     if any(step["ai_personalization_enabled"] for step in steps):
         yield _warning(None, "ai_personalization_ignored", "No text is generated: every row gets the template's.")
-    if any(len(step["variants"]) > 1 for step in steps):
-        yield _warning(None, "variants_ignored", "Every row gets the first variant.")
 
 
 def _warning(row: int | None, code: str, message: str) -> WarningShown:

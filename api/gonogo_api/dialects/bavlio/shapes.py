@@ -10,6 +10,7 @@ from whenever import Instant
 from gonogo import parts
 from gonogo.actor import Actor
 from gonogo.call import Call
+from gonogo import content as engine
 from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid
 from gonogo.models import Document
@@ -59,7 +60,7 @@ class Variant(LooseShape):
 
 
 class StepConfig(LooseShape):
-    """One message. Its text is its first variant's template, else `message_template`."""
+    """One message. A variant's text is its template, else `message_template`; who gets which is drawn by weight."""
 
     step: Annotated[int, Field(ge=1, le=100)] | None = None
     delay_days: Annotated[int, Field(ge=0, le=365)] = 0
@@ -74,13 +75,9 @@ class StepConfig(LooseShape):
     def _sayable(self) -> "StepConfig":
         if self.variants and sum(variant.weight for variant in self.variants) != WEIGHTS:
             raise ValueError(f"the weights of the variants must add up to {WEIGHTS}")
-        if self.message_template is None and self.template_id is None:
-            raise ValueError("expected message_template, or a variant with a template_id")
+        if self.message_template is None and not (self.variants and all(each.template_id for each in self.variants)):
+            raise ValueError("expected message_template, or variants with a template_id each")
         return self
-
-    @property
-    def template_id(self) -> str | None:
-        return self.variants[0].template_id if self.variants else None
 
 
 class CampaignEdit(LooseShape):
@@ -158,7 +155,7 @@ def changes_of(call: Call, body: CampaignEdit, view: CampaignView | None) -> Doc
     if body.steps_config:
         steps = _in_order(body.steps_config)
         extra["steps_config"] = [step.model_dump() for step in steps]
-        changes["content"] = Content(tuple(Step(step.delay_days, _text(call, step)) for step in steps))
+        changes["content"] = Content(tuple(_step(call, step) for step in steps))
     if body.dataset_id is not None:
         changes["list_id"] = parts.find(call, DATASET, body.dataset_id).list_id
     if given & {"launch_type", "start_date"}:
@@ -176,12 +173,21 @@ def _in_order(steps: list[StepConfig]) -> list[StepConfig]:
     return sorted(numbered, key=lambda step: step.step or 0)
 
 
-def _text(call: Call, step: StepConfig) -> Template:
-    if step.template_id is None:
+def _step(call: Call, step: StepConfig) -> Step:
+    """A step in its text, or in its variants', those that are ever drawn."""
+    drawn = [variant for variant in step.variants if variant.weight] or step.variants[:1]
+    if not drawn:
+        return Step(step.delay_days, _text(call, None, step))
+    first, *others = (engine.Variant(each.weight, _text(call, each.template_id, step)) for each in drawn)
+    return Step(step.delay_days, first.template, first.weight, tuple(others))
+
+
+def _text(call: Call, template_id: str | None, step: StepConfig) -> Template:
+    if template_id is None:
         return Template("", step.message_template or "")
-    content = parts.find(call, TEMPLATE, step.template_id).content
+    content = parts.find(call, TEMPLATE, template_id).content
     if content is None:
-        raise TypeError(f"the template {step.template_id} says nothing")
+        raise TypeError(f"the template {template_id} says nothing")
     return content.steps[0].template
 
 

@@ -34,6 +34,8 @@ def _columns() -> None:
         sa.Column("turn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
     )
     op.add_column("gonogo_run", sa.Column("waiting_for", sa.String(), nullable=True))
+    op.add_column("gonogo_run", sa.Column("waiting_since", Utc(), nullable=True))
+    op.add_column("gonogo_run", sa.Column("trouble", sa.String(), nullable=True))
     op.add_column("gonogo_run", sa.Column("deferred", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("bounced", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("complained", sa.Integer(), server_default="0", nullable=False))

@@ -1,0 +1,69 @@
+"""One batch: messages made, handed to the channel, and what became of each."""
+
+from collections.abc import Callable, Sequence
+
+from whenever import Instant, TimeDelta
+
+from gonogo.content import RenderError
+from gonogo.execution.channels import Message, Receipt
+from gonogo.execution.rendering import rendered_for
+from gonogo.execution.segment import Segment, message_id
+from gonogo.models import Document
+from gonogo.store.ledger import Claimed, Settled
+
+Said = tuple[Claimed, Document]  # a claimed message, and what its recipient says
+
+#: How long a message that was refused for now waits for each further try: a day in all, then it has failed.
+RETRIES = tuple(TimeDelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720))
+
+
+def send(
+    held: Segment, batch: Sequence[Said], now: Callable[[], Instant], in_time: Callable[[], bool]
+) -> list[Settled]:
+    """What became of a batch; nothing of those that time ran out for."""
+    settled: list[Settled] = []
+    messages: list[tuple[Claimed, Message]] = []
+    for claimed, said in batch:
+        try:
+            messages.append((claimed, _message(held, claimed, said, now())))
+        except RenderError as error:
+            settled.append(Settled(claimed.position, "failed", error.reason))
+    if not messages:
+        return settled
+    delivery = held.channel.deliver([message for _, message in messages], in_time)
+    held.trouble, held.cure = delivery.trouble, delivery.cure
+    for (claimed, _), receipt in zip(messages, delivery.receipts, strict=True):
+        if receipt is not None:
+            settled.append(_settled(claimed, receipt, now()))
+        elif delivery.trouble is not None:  # nobody tried it, so nothing of it counts as tried
+            settled.append(Settled(claimed.position, "deferred", delivery.trouble, now(), tried=False))
+    return settled
+
+
+def _settled(claimed: Claimed, receipt: Receipt, now: Instant) -> Settled:
+    if receipt.state != "deferred":
+        return Settled(claimed.position, receipt.state, receipt.reason)
+    if claimed.tries == len(RETRIES):
+        return Settled(claimed.position, "failed", receipt.reason)
+    wait = max(RETRIES[claimed.tries], TimeDelta(seconds=receipt.retry_after))
+    return Settled(claimed.position, "deferred", receipt.reason, now + wait)
+
+
+def _message(held: Segment, claimed: Claimed, said: Document, now: Instant) -> Message:
+    given = held.supplied
+    headers: tuple[tuple[str, str], ...] = ()
+    if held.links is not None:
+        url = held.links.unsubscribe(held.run_id, held.step, claimed.position)
+        given, headers = {**given, "unsubscribe_url": url}, held.links.headers(url)
+    rendered = rendered_for(said, held.compiled, held.step, given, claimed.variant or 0)
+    return Message(
+        message_id=message_id(held.run_id, held.step, claimed.position),
+        sender_email=held.sender["email"],
+        sender_name=held.sender.get("name") or "",
+        address=said["address"],
+        subject=rendered.subject,
+        body=rendered.body,
+        html=rendered.html,
+        date=now,
+        headers=headers,
+    )

@@ -1,0 +1,68 @@
+"""How much a sender, a pool of senders, or a launch that goes wrong may do: set by the workspace."""
+
+from whenever import Instant, TimeZoneNotFoundError
+
+from gonogo.call import Call
+from gonogo.errors import Invalid
+from gonogo.execution.throttle import DEFAULTS
+from gonogo.execution.windows import day_of
+from gonogo.models import Document
+from gonogo.store import throttles, workspaces
+from gonogo.store.throttles import Limit
+
+KINDS = ("sender", "pool")
+MOST_A_DAY = 1_000_000_000
+
+
+def set_cap(call: Call, kind: str, subject: str, daily: int, zone: str = "UTC") -> None:
+    """At most so many messages a day of the zone, for every campaign of a sender's address, or of a pool. Raises
+    Invalid."""
+    if kind not in KINDS or not subject:
+        raise Invalid.at("kind", f"expected {' or '.join(KINDS)}, and which")
+    if not 0 <= daily <= MOST_A_DAY:
+        raise Invalid.at("daily", f"expected 0 to {MOST_A_DAY}")
+    try:
+        Instant.from_timestamp(0).to_tz(zone)
+    except TimeZoneNotFoundError:
+        raise Invalid.at("zone", "expected an IANA time zone, such as Europe/Berlin") from None
+    throttles.set_cap(call.connection, call.by.workspace, Limit(kind, subject, daily, zone), kind, subject)
+
+
+def remove_cap(call: Call, kind: str, subject: str) -> None:
+    """No daily limit any more."""
+    throttles.set_cap(call.connection, call.by.workspace, None, kind, subject)
+
+
+def caps(call: Call) -> list[Document]:
+    """Every daily limit of senders and pools, with what was used of it today."""
+    return [
+        {
+            "kind": each.kind,
+            "subject": each.subject,
+            "daily": each.daily,
+            "zone": each.zone,
+            "used_today": throttles.used(
+                call.connection, call.by.workspace, each.kind, each.subject, str(day_of(call.now, each.zone))
+            ),
+        }
+        for each in throttles.all_caps(call.connection, call.by.workspace)
+    ]
+
+
+def failure_limits(call: Call) -> Document:
+    """When a launch of the workspace pauses by itself: rates of what was tried, and how much must have been tried."""
+    return {**DEFAULTS, **(workspaces.get(call.connection, call.by.workspace).limits or {})}
+
+
+def set_failure_limits(call: Call, **limits: float) -> Document:
+    """Set `bounce_rate`, `error_rate` (0 to 1) and `at_least` (messages tried). Raises Invalid."""
+    unknown = sorted(limits.keys() - DEFAULTS.keys())
+    if unknown:
+        raise Invalid.at(unknown[0], f"expected {', '.join(DEFAULTS)}")
+    for name, value in limits.items():
+        most = MOST_A_DAY if name == "at_least" else 1
+        if not 0 <= value <= most:
+            raise Invalid.at(name, f"expected 0 to {most}")
+    whole = {**failure_limits(call), **limits}
+    workspaces.change(call.connection, call.by.workspace, limits=whole)
+    return whole
