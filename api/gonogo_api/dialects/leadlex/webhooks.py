@@ -25,7 +25,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 class NewWebhook(Shape):
     url: Annotated[str, Field(max_length=2000)]
-    events: Annotated[list[str], Field(max_length=100)] = ["*"]
+    events: Annotated[list[str], Field(max_length=100)] = Field(default=["*"])
 
 
 class WebhookShown(Shown):
