@@ -14,8 +14,10 @@ from starlette.routing import Route
 from gonogo import database
 from gonogo.execution.channels import Channel, ChannelUnavailable
 from gonogo.execution.maildir import Maildir
+from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
-from gonogo.gate import Gate
+from gonogo.execution.webhook import Webhook
+from gonogo.gate import Gate, Outside
 from gonogo_api import reference
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
@@ -36,14 +38,12 @@ APPS = {
 def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
+    poster = Poster(private_allowed=settings.webhook_private)
     channels = {"email": email_channel(settings)}
-    return Gate(
-        engine,
-        channels=channels,
-        late_start=settings.late,
-        claim_batch=settings.claim_batch,
-        checkpoint=settings.checkpoint_file,
-    )
+    if settings.webhook_url and settings.webhook_secret:
+        channels["webhook"] = Webhook(settings.webhook_url, settings.webhook_secret, poster=poster)
+    outside = Outside(settings.checkpoint_file, poster=poster)
+    return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch, outside=outside)
 
 
 def email_channel(settings: Settings) -> Channel:

@@ -14,6 +14,7 @@ from whenever import TimeDelta
 
 from gonogo.errors import DatabaseUnusable
 from gonogo.execution.smtp import Relay
+from gonogo.execution.webhook import Webhook
 from gonogo.models import DIALECTS
 
 
@@ -25,6 +26,10 @@ class Settings(BaseSettings):
     database_url: str = "sqlite:///gonogo.db"
     smtp_url: str | None = None  #: the relay that e-mail is handed to: smtp://[user:password@]host[:port], or smtps://
     smtp_connections: int = Field(default=4, ge=1, le=100)  #: to the relay, side by side
+    webhook_url: str | None = None  #: where messages of the channel webhook are POSTed to
+    webhook_secret: str | None = None  #: signs them: whsec_ and base64
+    webhook_private: bool = False  #: whether webhooks may lead to addresses that are not public
+    public_url: str | None = None  #: where this server is reached from outside: links in messages lead there
     maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
     claim_batch: int = Field(default=20, ge=1, le=1000)
     body_limit: int = Field(default=1_048_576, ge=1024)  #: bytes of a JSON body
@@ -54,6 +59,13 @@ class Settings(BaseSettings):
                 Relay.parse(self.smtp_url)
         except ValueError as error:
             raise ValueError(f"GONOGO_SMTP_URL: {error}") from None
+        if bool(self.webhook_url) != bool(self.webhook_secret):
+            raise ValueError("GONOGO_WEBHOOK_URL: expected with GONOGO_WEBHOOK_SECRET, or neither")
+        try:
+            if self.webhook_url and self.webhook_secret:
+                Webhook(self.webhook_url, self.webhook_secret).close()
+        except ValueError as error:
+            raise ValueError(f"GONOGO_WEBHOOK_URL: {error}") from None
         try:
             if self.rate_limit != "0":
                 limits.parse(self.rate_limit)

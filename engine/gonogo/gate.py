@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from whenever import TimeDelta
 
-from gonogo import database, migrations, service, workspaces
+from gonogo import database, deliveries, migrations, service, workspaces
 from gonogo.actor import Actor, machine
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
@@ -20,6 +21,8 @@ from gonogo.contacts import Added
 from gonogo.errors import DatabaseUnusable
 from gonogo.execution.channels import Channel
 from gonogo.execution.executor import Executor
+from gonogo.execution.links import Links
+from gonogo.execution.posting import Poster
 from gonogo.jobs import Jobs
 from gonogo.jobs_dbos import DbosJobs
 from gonogo.models import Document
@@ -27,6 +30,22 @@ from gonogo.service import Draft, Selection
 from gonogo.tick import Tick
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a gate knows of the world around it.
+
+    `checkpoint` names a file outside the database that tells how far it has come: a database behind it was restored
+    from an older backup, and everything under way in it is paused before work starts. `links` tells where the server
+    is reached from outside, so that messages can be unsubscribed from with a click. `poster` carries notices to
+    webhooks.
+    """
+
+    checkpoint: Path | None = None
+    links: Links | None = None
+    poster: Poster = field(default_factory=Poster)
+
 
 #: Anything that a transaction is open on.
 Host = Session | sa.Connection
@@ -39,8 +58,7 @@ class Gate:
     with the host's own rows. Refusals come back as values (`outcome.blockers`). Threads run only between `start_work`
     and `stop_work`.
 
-    `checkpoint` names a file outside the database that tells how far it has come: a database behind it was restored
-    from an older backup, and everything under way in it is paused before work starts.
+    `outside` is what the gate knows of the world around it: see `Outside`.
 
     Raises `DatabaseUnusable`, in one line, where the engine or the schema is not as the laws need it: `gonogo.prepare`
     and `gonogo.migrate` are the cures, and `Gate.open` does both. A checkpoint that can't be read is refused, too.
@@ -55,7 +73,7 @@ class Gate:
         clock: Clock | None = None,
         late_start: TimeDelta = TimeDelta(hours=1),
         claim_batch: int = 20,
-        checkpoint: Path | None = None,
+        outside: Outside | None = None,
     ) -> None:
         for lacking in database.check(engine):
             raise DatabaseUnusable(lacking)
@@ -64,15 +82,23 @@ class Gate:
         self.clock: Clock = clock or SystemClock()
         self.jobs: Jobs = jobs or DbosJobs(engine)
         self.jobs.prepare()
+        self.outside = outside or Outside()
         self.executor = Executor(
-            engine, self.jobs, self.clock, channels or {}, claim_batch=claim_batch, late_start=late_start
+            engine,
+            self.jobs,
+            self.clock,
+            channels or {},
+            claim_batch=claim_batch,
+            late_start=late_start,
+            links=self.outside.links,
         )
         self.tick = Tick(engine, self.jobs, self.clock, late_start=late_start)
         self.watch: Watch | None = None
-        if checkpoint is not None:
-            self.watch = Watch(engine, self.jobs, self.clock, Checkpoint(checkpoint), late_start=late_start)
+        if self.outside.checkpoint is not None:
+            checkpoint = Checkpoint(self.outside.checkpoint)
+            self.watch = Watch(engine, self.jobs, self.clock, checkpoint, late_start=late_start)
         self._stopping = threading.Event()
-        self._ticking: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @classmethod
     def open(cls, url: str, **settings: Any) -> "Gate":
@@ -98,18 +124,22 @@ class Gate:
         """Execute launches and ask every so many seconds what time makes due, until `stop_work`."""
         if self.watch is not None:
             self.watch.look()
-        self.jobs.start()
         self._stopping.clear()
-        self._ticking = threading.Thread(target=self._tick, args=(every,), name="gonogo-tick", daemon=True)
-        self._ticking.start()
+        self.executor.draining.clear()
+        self.jobs.start()
+        for name, work in (("gonogo-tick", self._tick), ("gonogo-notices", self._tell)):
+            self._threads.append(threading.Thread(target=work, args=(every,), name=name, daemon=True))
+            self._threads[-1].start()
 
     def stop_work(self, drain: int = 10) -> None:
-        """Take no more work, and give what runs `drain` seconds to end."""
-        if self._ticking is None:
+        """Take no more work. What runs ends at its next batch; it is given `drain` seconds."""
+        if not self._threads:
             return
         self._stopping.set()
-        self._ticking.join()
-        self._ticking = None
+        self.executor.draining.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
         self.jobs.stop(drain)
 
     def _tick(self, every: float) -> None:
@@ -122,6 +152,17 @@ class Gate:
                 log.exception("the clock could not ask what is due; it tries again")
             if self._stopping.wait(every):
                 return
+
+    def _tell(self, every: float) -> None:
+        """Deliver notices to webhooks; in a thread of its own, because a receiver may take its time."""
+        while not self._stopping.is_set():
+            delivered = 0
+            try:
+                delivered = deliveries.deliver_due(self.engine, self.clock, self.outside.poster.post)
+            except Exception:
+                log.exception("notices could not be delivered; it tries again")
+            if not delivered:
+                self._stopping.wait(every)
 
     # Use cases, in order of a campaign's life
 

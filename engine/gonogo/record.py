@@ -4,11 +4,12 @@ Vote, task, permit, its end, step, campaign, run, job. The move that was taken s
 permit (`Move.sets`); this module writes just that. Nothing else changes the state of a campaign.
 """
 
+import logging
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gonogo import seal
+from gonogo import notices, seal
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE
@@ -20,6 +21,8 @@ from gonogo.policy import Ruling
 from gonogo.proposal import Proposal, seal_of
 from gonogo.store import cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
+
+log = logging.getLogger(__name__)
 
 #: What becomes of the open task when a move closes it without a permit; `void` for every other event.
 TASK_ENDS = {
@@ -47,6 +50,9 @@ def record(call: Call, case: Case, event: Event, decision: Decision[Facts], chan
     """Write the decision down; a refusal writes nothing."""
     change = change or Change()
     findings = change.proposal.findings if change.proposal else ()
+    outcome = decision.to or "refused"
+    told = {"workspace": case.workspace, "campaign": case.id, "run": case.run_id}
+    log.info("%s: %s", event, outcome, extra={"decided": event, "outcome": outcome, **told})
     if decision.move is None:
         return Outcome(case, decision.blockers, findings)
     writing = _Writing(call, case, event, decision.move, change)
@@ -68,6 +74,7 @@ class _Writing:
         self._permit()
         self._step()
         self._run()
+        notices.announce(self.call, self.event, self.before, self.case)
         self._enqueue()
         return self.case
 

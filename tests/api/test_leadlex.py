@@ -84,6 +84,12 @@ CALLS = [
     Ask("GET", "/v1/members", "admin"),
     Ask("POST", "/v1/members", "admin", {"email": "ada@x.example", "scopes": [READ]}),
     Ask("DELETE", "/v1/members/{member_id}", "admin"),
+    Ask("GET", "/v1/webhooks", "admin"),
+    Ask("POST", "/v1/webhooks", "admin", {"url": "https://a.example"}),
+    Ask("DELETE", "/v1/webhooks/{webhook_id}", "admin"),
+    *(Ask("POST", f"/v1/webhooks/{{webhook_id}}/{verb}", "admin") for verb in ("rotate", "test")),
+    Ask("GET", "/v1/webhooks/{webhook_id}/deliveries", "admin"),
+    Ask("POST", "/v1/webhooks/{webhook_id}/deliveries/{notice_id}/replay", "admin"),
 ]
 #: What can't be read: method, path, body.
 UNREADABLE: list[tuple[str, str, Any]] = [

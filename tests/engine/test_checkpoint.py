@@ -17,7 +17,7 @@ from gonogo.checkpoint import MARGIN, Checkpoint, Watch
 from gonogo.clock import SystemClock
 from gonogo.errors import DatabaseUnusable
 from gonogo.execution.channels import Message, Receipt
-from gonogo.gate import Gate
+from gonogo.gate import Gate, Outside
 from gonogo.models import Lease, table
 from gonogo.store import positions
 from gonogo.testing.fake_jobs import FakeJobs
@@ -67,7 +67,7 @@ class Machine:
 
     def __init__(self, url: str, path: Path | None) -> None:
         self.sink = Told()
-        self.gate = Gate.open(url, channels={"email": self.sink}, checkpoint=path)
+        self.gate = Gate.open(url, channels={"email": self.sink}, outside=Outside(path))
 
     def __enter__(self) -> "Machine":
         return self
@@ -323,7 +323,7 @@ def test_a_gate_does_not_open_on_a_damaged_file_and_without_one_keeps_none(engin
     path = tmp_path / "position.json"
     path.write_text("{")
     with pytest.raises(DatabaseUnusable):
-        Gate(engine, jobs=FakeJobs(), checkpoint=path)
+        Gate(engine, jobs=FakeJobs(), outside=Outside(path))
     assert Gate(engine, jobs=FakeJobs(), clock=HandClock()).watch is None
 
 

@@ -201,15 +201,14 @@ def later(message: Message) -> Receipt | None:
 
 
 def test_a_refusal_for_now_is_tried_again_ever_later_and_then_has_failed(bench: Bench) -> None:
-    bench.sink.answers = later
     tried: list[Instant] = []
-    send = bench.sink.send
-    bench.sink.send = lambda message: (
-        (  # type: ignore[method-assign]
-            tried.append(message.date) if message.address == "p1@example.com" else None
-        )
-        or send(message)
-    )
+
+    def noted(message: Message) -> Receipt | None:
+        if message.address == "p1@example.com":
+            tried.append(message.date)
+        return later(message)
+
+    bench.sink.answers = noted
     case = bench.launched(3)
     bench.jobs.run()
     waiting = bench.case(case.id)

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gonogo import workspaces
 from gonogo.actor import SCOPES, machine
-from gonogo_api import auth
+from gonogo_api import auth, logs
 from gonogo_api.app import create_app, open_gate
-from gonogo_api.commands.serving import listening, ready
+from gonogo_api.commands.serving import alone, listening, ready
 from gonogo_api.settings import Settings
 
 PEOPLE = 120
@@ -44,8 +44,7 @@ def demo(
     """A whole launch on an embedded database, with real messages, told step by step."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = Settings(database_url=f"sqlite:///{folder / 'gonogo.db'}", maildir=folder / "mail")
-    ready(settings, migrated=True)
-    with serving(settings, port) as (base, key, server):
+    with alone(settings), serving(settings, port) as (base, key, server):
         tell(Story(Console(highlight=False, soft_wrap=True), base, key), settings)
         if serve:
             Console().print(f"\nStill serving at {base}; end with Ctrl-C. Your key: {key}", highlight=False)
@@ -56,6 +55,8 @@ def demo(
 def serving(settings: Settings, port: int) -> Iterator[tuple[str, str, threading.Thread]]:
     """A server on a thread of this process, with a new workspace; its address and a key to it."""
     sock = listening("127.0.0.1", port)
+    ready(settings, migrated=True)
+    logs.configure("warning")
     gate = open_gate(settings)
     pepper = settings.pepper_bytes()
     with gate.engine.begin() as connection:
@@ -63,7 +64,7 @@ def serving(settings: Settings, port: int) -> Iterator[tuple[str, str, threading
         call = gate.call(connection, machine(workspace))
         person = workspaces.add_member(call, "ada@acme.example", name="Ada", scopes=SCOPES)
         key, _ = auth.issue(call, pepper, workspace=workspace, dialect="leadlex", scopes=SCOPES, member=person)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, gate), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, gate), log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
     while not server.started:

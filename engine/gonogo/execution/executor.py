@@ -79,6 +79,7 @@ class Executor:
         self.engine, self.jobs, self.clock, self.channels = engine, jobs, clock, channels
         self.claim_batch, self.late_start, self.links = claim_batch, late_start, links
         self.monotonic: Callable[[], float] = time.monotonic
+        self.draining = threading.Event()  # while it is set, segments end at their next batch
         jobs.handle("segment", self.segment)
         jobs.handle("review", self.review)
 
@@ -178,7 +179,9 @@ class Executor:
             if isinstance(leave, Ending) or batch is None:
                 ending = leave if isinstance(leave, Ending) else self._exhausted(call, case)
                 self._end(call, held, case, counts, ending)
-                return None
+                batch = None
+        told = {"workspace": held.workspace, "campaign": held.campaign, "run": held.run_id}
+        log.debug("a batch was settled", extra={"settled": counts, **told})
         held.deadline = deadline
         held.batches += 1
         return batch
@@ -201,7 +204,7 @@ class Executor:
             return self._trouble(call, held, case)
         if wrong := too_many_failures(case, counts, case.limits):
             return Ending("pauses", wrong)
-        if held.batches >= BATCHES:
+        if held.batches >= BATCHES or self.draining.is_set():
             return Ending("hands_on")
         leave = held.throttle.leave(call, case, self.claim_batch)
         if leave.waiting_for is not None:
@@ -341,7 +344,8 @@ class Executor:
                 with self.engine.begin() as connection:
                     renewed = ledger.renew_lease(connection, held.token, self.clock.now() + LEASE)
             except (SQLAlchemyError, DatabaseUnusable):
-                log.warning("the lease of %s was not renewed; it is tried again", held.campaign, exc_info=True)
+                told = {"workspace": held.workspace, "campaign": held.campaign, "run": held.run_id}
+                log.warning("the lease was not renewed; it is tried again", exc_info=True, extra=told)
                 continue
             held.deadline = deadline if renewed else -math.inf
             if not renewed:

@@ -7,10 +7,10 @@ from fastapi import Path
 from pydantic import AfterValidator, Field, model_validator
 from whenever import Instant
 
+from gonogo import content as engine
 from gonogo import parts
 from gonogo.actor import Actor
 from gonogo.call import Call
-from gonogo import content as engine
 from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid
 from gonogo.models import Document

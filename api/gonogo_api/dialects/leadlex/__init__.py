@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from gonogo_api.dialects.leadlex import campaigns, contacts, keys, members, policy, tasks
+from gonogo_api.dialects.leadlex import campaigns, contacts, keys, members, policy, tasks, webhooks
 from gonogo_api.dialects.leadlex.errors import Error, refuse, render
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.door import Door, dialect_app
@@ -26,5 +26,6 @@ def app(door: Door) -> FastAPI:
     made.include_router(policy.router)
     made.include_router(keys.router)
     made.include_router(members.router)
+    made.include_router(webhooks.router)
     install(made, render, refuse, lambda _: Error)
     return made
