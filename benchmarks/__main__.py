@@ -12,6 +12,7 @@ from benchmarks import (
     launching,
     listing,
     profiling,
+    sending,
     serving,
 )
 from benchmarks.measure import HEADING, Comparison
@@ -22,6 +23,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "approve-sqlite": approving_sqlite.compare,
     "approve-postgresql": approving_postgresql.compare,
     "launch": launching.compare,
+    "send": sending.compare,
     "serve": serving.compare,
     "list": listing.compare,
 }

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from gonogo import database
-from gonogo.execution.channels import Channel, ChannelUnavailable
+from gonogo.execution.channels import Channel, ChannelUnavailable, plugged_in
 from gonogo.execution.maildir import Maildir
 from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
@@ -21,7 +21,7 @@ from gonogo.gate import Gate, Outside
 from gonogo_api import reference
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
-from gonogo_api.door import Door
+from gonogo_api.door import Door, new_request_id
 from gonogo_api.metrics import Measured, Metrics
 from gonogo_api.rates import Limiter
 from gonogo_api.settings import Settings
@@ -39,7 +39,7 @@ def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
     poster = Poster(private_allowed=settings.webhook_private)
-    channels = {"email": email_channel(settings)}
+    channels = {**plugged_in(), "email": email_channel(settings)}
     if settings.webhook_url and settings.webhook_secret:
         channels["webhook"] = Webhook(settings.webhook_url, settings.webhook_secret, poster=poster)
     outside = Outside(settings.checkpoint_file, poster=poster)
@@ -91,7 +91,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
 
     def wrong_method(_: Request, __: Exception) -> JSONResponse:
         body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
-        return JSONResponse(body, 405, {"Allow": "GET, HEAD"})
+        return JSONResponse(body, 405, {"Allow": "GET, HEAD", "X-Request-Id": new_request_id()})
 
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/docs": docs}
     routes = [Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")]

@@ -46,12 +46,13 @@ _ID = re.compile(r"[a-z2-7]{16}")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whoever presented a valid key."""
+    """Whoever presented a key: one that ended tells no more than which dialect its owner speaks."""
 
     actor: Actor
     dialect: str
     account_group: str | None
     used_at: Instant | None  # when the key was used before this
+    alive: bool = True  # it has neither expired nor been revoked
 
     def use_is_due(self, now: Instant) -> bool:
         """It was not noted lately that the key is in use."""
@@ -140,7 +141,7 @@ def well_formed(presented: str) -> bool:
 
 
 def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Instant) -> Visitor | None:
-    """Who a presented key belongs to; None for one that is malformed, unknown, expired or revoked."""
+    """Who a presented key belongs to, or did before it ended; None for one that is malformed or unknown."""
     if not well_formed(presented):
         return None
     prefix, _, secret = presented.rpartition("_")
@@ -149,8 +150,6 @@ def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Inst
     mac = row.mac if row is not None else _NO_MAC  # an unknown key takes as long as a wrong one
     if not hmac.compare_digest(mac, _mac(pepper, secret)) or row is None or prefix != PREFIXES[row.dialect]:
         return None
-    if not _alive(row, now):
-        return None
     actor = Actor(
         workspace=row.workspace_id,
         id=row.id,
@@ -158,7 +157,7 @@ def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Inst
         scopes=frozenset(row.scopes),
         is_member=row.member_id is not None,
     )
-    return Visitor(actor, row.dialect, row.account_group, row.used_at)
+    return Visitor(actor, row.dialect, row.account_group, row.used_at, alive=_alive(row, now))
 
 
 def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:

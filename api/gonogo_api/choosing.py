@@ -33,7 +33,8 @@ class Front:
         hosts: Mapping[str, str],
         meet: Callable[[str | None], Awaitable[tuple[Visitor | None, Allowance | None]]],
     ) -> None:
-        self.apps, self.hosts, self.meet = apps, hosts, meet
+        self.apps, self.meet = apps, meet
+        self.hosts = {host.lower(): dialect for host, dialect in hosts.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # nothing here speaks it

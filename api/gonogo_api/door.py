@@ -78,14 +78,14 @@ class Door:
         if not self.looks_up_at_once:
             return await run_in_threadpool(self._met, authorization)
         visitor = self._found(authorization)
-        if visitor is not None and visitor.use_is_due(self.gate.clock.now()):
+        if visitor is not None and visitor.alive and visitor.use_is_due(self.gate.clock.now()):
             await run_in_threadpool(self._note, visitor)
         return visitor, self._counted(visitor)
 
     def who(self, authorization: str | None) -> Visitor | None:
-        """Who a request says it is from; None for a missing or a bad key. Its use is noted."""
+        """Who a request says it is from; None for a missing key, and for one that is unknown. Its use is noted."""
         visitor = self._found(authorization)
-        if visitor is not None:
+        if visitor is not None and visitor.alive:
             self._note(visitor)
         return visitor
 
@@ -104,7 +104,9 @@ class Door:
         note_use(self.gate.engine, visitor, self.gate.clock.now())
 
     def _counted(self, visitor: Visitor | None) -> Allowance | None:
-        return None if visitor is None or self.limiter is None else self.limiter.hit(visitor.actor.id)
+        if visitor is None or not visitor.alive or self.limiter is None:
+            return None
+        return self.limiter.hit(visitor.actor.id)
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
@@ -227,7 +229,7 @@ def admit(request: Request, scope: str | None) -> Visitor:
     if request.scope["failure"] is not None:
         raise request.scope["failure"]
     visitor: Visitor | None = request.scope["visitor"]
-    if visitor is None or visitor.dialect != request.app.state.dialect:
+    if visitor is None or not visitor.alive or visitor.dialect != request.app.state.dialect:
         raise Problem("unauthorized", BAD_KEY, "key")
     allowance: Allowance | None = request.scope["allowance"]
     if allowance is not None and allowance.exceeded:
@@ -238,11 +240,20 @@ def admit(request: Request, scope: str | None) -> Visitor:
     return visitor
 
 
-def executing(request: Request) -> None:
-    """A dependency: launching makes no sense while nothing executes. Writes nothing."""
+def executing(request: Request) -> Callable[[str], str]:
+    """A dependency: launching makes no sense while nothing executes. It answers the id of a campaign that was found,
+    or raises Problem."""
     door: Door = request.app.state.door
-    if not door.executor_alive():
-        raise Problem("unavailable", SILENT, "executor")
+
+    def launchable(campaign_id: str) -> str:
+        if not door.executor_alive():
+            raise Problem("unavailable", SILENT, "executor")
+        return campaign_id
+
+    return launchable
+
+
+Executing = Annotated[Callable[[str], str], Depends(executing)]
 
 
 #: The tag of what a client saw, and wants to change only while it is like that.
@@ -345,6 +356,11 @@ def _asks(dependant: Any, wanted: Callable[..., object]) -> bool:
     return any(each.call is wanted or _asks(each, wanted) for each in dependant.dependencies)
 
 
+def _asks_query(dependant: Any) -> bool:
+    """Whether a route takes parameters of the query, however deep its dependencies ask for them."""
+    return bool(dependant.query_params) or any(map(_asks_query, dependant.dependencies))
+
+
 class StrictRoute(APIRoute):
     """A route whose body is read strictly, and not before the key was found good."""
 
@@ -356,12 +372,12 @@ class StrictRoute(APIRoute):
     def _problems(self) -> Iterator[Kind]:
         """What can go wrong with its calls, whatever they ask for."""
         yield from ("unauthorized", "forbidden", "limited", "internal")
-        methods, body = self.methods or set(), self.body_field or (self.openapi_extra or {}).get("requestBody")
+        methods, body = self.methods or set(), self._body()
         if "{" in self.path:
             yield "not_found"
-        if "{" in self.path or body or self.dependant.query_params:
+        if "{" in self.path or body or self._asks_query():
             yield "invalid"
-        if body or "POST" in methods:
+        if "GET" not in methods:
             yield from ("malformed", "too_large")
         if body:
             yield "media_type"
@@ -371,6 +387,13 @@ class StrictRoute(APIRoute):
             yield "stale"
         if _asks(self.dependant, executing):
             yield "unavailable"
+
+    def _body(self) -> object:
+        """What it takes as a body, if it takes one."""
+        return self.body_field or (self.openapi_extra or {}).get("requestBody")
+
+    def _asks_query(self) -> bool:
+        return _asks_query(self.dependant)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -400,15 +423,18 @@ class StrictRoute(APIRoute):
     async def _readable(self, request: StrictRequest) -> None:
         """Raise for a query with NUL in it, and for a body that can't be read as what it says it is, also where none is
         asked for."""
-        if b"%00" in request.scope["query_string"]:
+        if self._asks_query() and b"%00" in request.scope["query_string"]:
             raise Problem("invalid", "NUL is not allowed in a text")
+        if request.method == "GET":
+            return  # a body means nothing there (RFC 9110, section 9.3.1)
         if charset(request) not in UTF_8:
             raise Problem("malformed", "Expected a body in UTF-8", "content-type")
-        is_json = content_type(request) == JSON
-        if self.body_field is not None:
-            if not is_json and await request.body():
-                raise Problem("media_type", f"Expected a body of type {JSON}", "content-type")
-        elif request.method == "POST" and is_json and (await request.body()).strip():
+        if self._body() and self.body_field is None:
+            return  # it reads the body in its own way
+        is_json, body = content_type(request) == JSON, await request.body()
+        if self.body_field is not None and body and not is_json:
+            raise Problem("media_type", f"Expected a body of type {JSON}", "content-type")
+        if self.body_field is None and body.strip() and is_json:
             await request.json()
 
 

@@ -32,6 +32,7 @@ from gonogo_api.dialects.burki import shapes as burki
 from gonogo_api.dialects.leadlex import shapes as leadlex
 from gonogo_api.dialects.leadterra import shapes as leadterra
 from gonogo_api.dialects.sonarly import shapes as sonarly
+from gonogo_api.door import read_json
 from gonogo_api.problems import invalid_request
 from gonogo_api.rows import TRUTH, Found, Lines, Row, csv_contacts, csv_rows, ndjson_rows
 from gonogo_api.shapes import content_of
@@ -110,8 +111,8 @@ def _boolean(cell: str) -> bool | str:
 
 def _json(cell: str) -> object:
     try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
+        return read_json(cell.encode())
+    except RequestValidationError:
         return cell  # refused as what it is: a text where a list or an object is expected
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -50,36 +51,51 @@ class Settings(BaseSettings):
         return TimeDelta.parse_iso(self.late_start)
 
     def check(self) -> "Settings":
-        """Raise ValueError, in one line, for values that only make sense together."""
+        """Raise ValueError, in one line, for values that say nothing, or only make sense together."""
+        checks: dict[str, Callable[[], None]] = {
+            "HOSTS": self._check_hosts,
+            "SMTP_URL": self._check_relay,
+            "WEBHOOK_URL": self._check_webhook,
+            "RATE_LIMIT": self._check_rate,
+            "LATE_START": self._check_late,
+        }
+        for variable, check in checks.items():
+            try:
+                check()
+            except ValueError as error:
+                raise ValueError(f"GONOGO_{variable}: {error}") from None
+        return self
+
+    def _check_hosts(self) -> None:
+        for host in self.hosts:
+            if not host or set(host) & set(":/ "):
+                raise ValueError(f"expected names of hosts without port and path, found {host!r}")
         unknown = sorted(set(self.hosts.values()) - set(DIALECTS))
         if unknown:
-            raise ValueError(f"GONOGO_HOSTS: expected dialects {', '.join(DIALECTS)}, found {', '.join(unknown)}")
-        try:
-            if self.smtp_url:
-                Relay.parse(self.smtp_url)
-        except ValueError as error:
-            raise ValueError(f"GONOGO_SMTP_URL: {error}") from None
+            raise ValueError(f"expected dialects {', '.join(DIALECTS)}, found {', '.join(unknown)}")
+
+    def _check_relay(self) -> None:
+        if self.smtp_url:
+            Relay.parse(self.smtp_url)
+
+    def _check_webhook(self) -> None:
         if bool(self.webhook_url) != bool(self.webhook_secret):
-            raise ValueError("GONOGO_WEBHOOK_URL: expected with GONOGO_WEBHOOK_SECRET, or neither")
-        try:
-            if self.webhook_url and self.webhook_secret:
-                Webhook(self.webhook_url, self.webhook_secret).close()
-        except ValueError as error:
-            raise ValueError(f"GONOGO_WEBHOOK_URL: {error}") from None
+            raise ValueError("expected with GONOGO_WEBHOOK_SECRET, or neither")
+        if self.webhook_url and self.webhook_secret:
+            Webhook(self.webhook_url, self.webhook_secret).close()
+
+    def _check_rate(self) -> None:
         try:
             if self.rate_limit != "0":
                 limits.parse(self.rate_limit)
         except ValueError:
-            raise ValueError(
-                f"GONOGO_RATE_LIMIT: expected a rate such as 1200/minute, or 0, found {self.rate_limit!r}"
-            ) from None
+            raise ValueError(f"expected a rate such as 1200/minute, or 0, found {self.rate_limit!r}") from None
+
+    def _check_late(self) -> None:
         try:
-            self.late  # noqa: B018
+            TimeDelta.parse_iso(self.late_start)
         except ValueError:
-            raise ValueError(
-                f"GONOGO_LATE_START: expected a duration such as PT1H, found {self.late_start!r}"
-            ) from None
-        return self
+            raise ValueError(f"expected a duration such as PT1H, found {self.late_start!r}") from None
 
     def pepper_bytes(self) -> bytes:
         """The secret that keys' MACs are made with. Raises DatabaseUnusable where there is none."""

@@ -1,15 +1,15 @@
 """Values that several dialects take, as Pydantic reads them."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Generic, Literal, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, with_config
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 from whenever import Instant, OffsetDateTime, PlainDateTime
 
 from gonogo.addresses import email_problem
 from gonogo.contacts import Added
-from gonogo.content import Content, Step, Template
+from gonogo.content import Content, Step, Template, Variant
 
 Text = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -87,10 +87,32 @@ Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Channel = Literal["email", "sms", "webhook"]
 
 
-class TemplateShape(Shape):
+Weight = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class TextShape(Shape):
     subject: Text = ""
     body: Long = ""
     html: Long | None = None
+
+
+class VariantShape(TextShape):
+    """Another text of the same message, and how often it is drawn, compared with the others."""
+
+    weight: Weight = 1
+
+
+class TemplateShape(TextShape):
+    """A message in one text, or in several; `weight` is that of this one."""
+
+    weight: Weight | None = None
+    variants: Annotated[list[VariantShape], Field(max_length=25)] = []
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.weight is not None and not self.variants:
+            raise ValueError("weight: expected only where there are variants")
+        return self
 
 
 class StepShape(Shape):
@@ -105,12 +127,17 @@ class SenderShape(Shape):
 
 def content_of(first: TemplateShape | None, steps: list[StepShape]) -> Content | None:
     """A first message and those that follow it; None where there is nothing to say."""
-    said = [] if first is None else [Step(0, _template(first))]
-    said += [Step(step.delay_days, _template(step.template)) for step in steps]
+    said = [] if first is None else [_step(0, first)]
+    said += [_step(step.delay_days, step.template) for step in steps]
     return Content(tuple(said)) if said else None
 
 
-def _template(shape: TemplateShape) -> Template:
+def _step(delay_days: int, shape: TemplateShape) -> Step:
+    others = tuple(Variant(each.weight, _template(each)) for each in shape.variants)
+    return Step(delay_days, _template(shape), shape.weight or 1, others)
+
+
+def _template(shape: TextShape) -> Template:
     return Template(shape.subject, shape.body, shape.html)
 
 

@@ -73,28 +73,6 @@ class TaskPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """The messages of a campaign's present run, by what became of them.
-
-    `pending` are those that nobody claimed yet, `deferred` those that were refused for now.
-
-    What a closed run left unclaimed is cancelled or superseded, as the run was.
-    """
-
-    recipients: int
-    pending: int
-    claimed: int
-    sent: int
-    rejected: int
-    failed: int
-    unknown: int
-    skipped: int
-    deferred: int
-    cancelled: int
-    superseded: int
-
-
-@dataclass(frozen=True, slots=True)
 class ListView:
     """People whom campaigns can be sent to; `contacts` counts those whom a launch would take."""
 
@@ -237,26 +215,6 @@ def messages(
     return [_message(row) for row in found]
 
 
-def progress(call: Call, campaign_id: str) -> Progress:
-    """How far the present run is. Raises NotFound."""
-    case = cases.read(call.connection, call.by.workspace, campaign_id)
-    claimed = lists.claimed(call.connection, case.id)
-    left = max(0, (case.recipients or 0) * (case.steps or 1) - case.settled - claimed)
-    return Progress(
-        recipients=case.recipients or 0,
-        pending=left - (case.deferred or 0) if case.run_open else 0,
-        claimed=claimed,
-        sent=case.sent or 0,
-        rejected=case.rejected or 0,
-        failed=case.failed or 0,
-        unknown=case.unknown or 0,
-        skipped=case.skipped or 0,
-        deferred=case.deferred or 0,
-        cancelled=left if case.closed_as == "cancelled" else 0,
-        superseded=left if case.closed_as == "superseded" else 0,
-    )
-
-
 def launchability(call: Call, campaign_id: str) -> Launchability:
     """Whether a start would be refused now, and what the policy would ask for if not. Raises NotFound."""
     case = cases.read(call.connection, call.by.workspace, campaign_id)
@@ -366,6 +324,7 @@ def _message(row: Any) -> Document:
         "recipient": json.loads(row.body)["address"] if row.body else None,
         "step": row.step,
         "state": row.state,
+        "variant": row.variant,
         "message_id": message_id(row.run_id, row.step, row.position),
         "claimed_at": row.claimed_at,
         "settled_at": row.settled_at,

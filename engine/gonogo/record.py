@@ -302,6 +302,8 @@ class _Writing:
         case, jobs = self.case, self.call.jobs
         if self.move.to == ACTIVE:
             dispatch(self.call, case)
+        if self.event == "complete" and lists.has_newcomers(self.call.connection, case):
+            jobs.enqueue(self.call.connection, "follow", f"follow-{case.run_id}", case.workspace, case.id)
         if self.move.sets.get("task") == "reviewing":
             jobs.enqueue(self.call.connection, "review", f"review-{case.run_id}", case.workspace, case.id)
 

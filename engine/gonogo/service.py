@@ -17,7 +17,7 @@ from whenever import Instant
 
 from gonogo.ballots import Ballot, ballot_facts, entitlement_of
 from gonogo.call import Call, Outcome
-from gonogo.campaign import ACTIVE, CAMPAIGN, DRAFT, OVER, PAUSED, RUNNING
+from gonogo.campaign import ACTIVE, CAMPAIGN, COMPLETED, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list, resolve, take_off
 from gonogo.content import Content
@@ -31,7 +31,7 @@ from gonogo.record import Change, dispatch, record
 from gonogo.store import cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
 
-Selection = Literal["unsent", "failed", "all"] | list[str]
+Selection = Literal["unsent", "failed", "all", "new"] | list[str]
 
 # A draft, and what people do to it.
 
@@ -291,6 +291,16 @@ def rerun(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Out
 
 
 # The executor's own, through the same door.
+
+
+def follow(call: Call, campaign_id: str) -> Outcome:
+    """The next run, for those who joined while the launch was sending. The caller rolls back where people would have to
+    be asked: then they stay for `reopen`."""
+    case = _current(call, campaign_id)
+    if case.state != COMPLETED or not lists.has_newcomers(call.connection, case):
+        return Outcome(case)
+    outcome = reopen(call, campaign_id, "new")
+    return outcome if outcome.refused else start(call, campaign_id)
 
 
 def begin(call: Call, campaign_id: str, permit_id: str | None) -> Outcome:

@@ -69,7 +69,8 @@ class Office:
 
     def show(self, key: str, *, pepper: bytes = PEPPER, later: TimeDelta = TimeDelta(hours=0)) -> Visitor | None:
         with self.engine.begin() as connection:
-            return identify(connection, pepper, key, Instant.now() + later)
+            found = identify(connection, pepper, key, Instant.now() + later)
+        return found if found and found.alive else None
 
     def change(self, model: type[Base], row: str, **values: object) -> None:
         with self.engine.begin() as connection:
@@ -331,7 +332,9 @@ def test_a_bad_key_is_not_in_use(office: Office) -> None:
     door = at_the_door(office)
     key, key_id = office.issue()
     office.revoke(key_id)
-    assert door.who(f"Bearer {key}") is None
+    ended = door.who(f"Bearer {key}")
+    assert ended is not None
+    assert not ended.alive
     assert office.told(key_id)["used_at"] is None
 
 

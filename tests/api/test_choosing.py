@@ -1,6 +1,7 @@
 """Which dialect answers: the mount, else the host, else the key, else the shape of the path."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -248,3 +249,29 @@ def test_a_campaign_is_served_by_its_own_dialect_and_under_its_uuid_by_the_house
     assert refusal(house.get(f"/v1/campaigns/{wire_id}")) == (404, "not_found", [])
     assert tenant.client().get(f"/v1/campaigns/{shown['id']}").status_code == 404
     assert burki.get("/api/v1/campaigns/1").status_code == 404
+
+
+PLACES = {
+    "leadlex": "/v1/campaigns",
+    "sonarly": "/v1/accounts/507f1f77bcf86cd799439011/campaigns",
+    "leadterra": "/v1/campaigns",
+    "burki": "/api/v1/campaigns",
+    "bavlio": "/api/v1/campaigns",
+}
+
+
+@pytest.mark.parametrize("dialect", PLACES)
+def test_a_key_that_ended_is_refused_in_the_words_of_whoever_it_was_made_for(server: Server, dialect: str) -> None:
+    tenant = server.workspace(dialect)
+    house, key = tenant.client(dialect="leadlex"), tenant.key()
+    key_id = key.split("_")[-2]
+    assert house.delete(f"/leadlex/v1/keys/{key_id}").status_code in (200, 204)
+    refused = Client(server.base, key).get(PLACES[dialect])
+    mounted = Client(server.base, key).get(f"/{dialect}{PLACES[dialect]}")
+    assert refused.status_code == mounted.status_code == 401
+    assert _unsaid(refused.json()) == _unsaid(mounted.json())
+
+
+def _unsaid(body: dict[str, Any]) -> dict[str, Any]:
+    """A body without what is another in every answer."""
+    return {name: value for name, value in body.items() if name not in ("traceId", "requestId", "trace_id")}

@@ -1,5 +1,6 @@
 """LeadLex, the house dialect: every call of it, what it answers, and how it says no."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ EVERY_FIELD = {
     "send_days", "daily_limit", "min_interval_seconds", "marketing", "postal_address", "metadata", "recipients",
     "run", "revision", "task_id", "paused_reason", "launch_error", "rate_limited_until", "created_at", "updated_at",
     "list_id",
+    "pool",
 }  # fmt: skip
 TASK_FIELDS = {
     "id", "type", "status", "outcome", "description", "created_at", "decided_at", "expires_at", "metadata",
@@ -38,7 +40,7 @@ class Ask:
 
     def of(self, campaign: str = NOBODY, task: str = NOBODY, list_id: str = NOBODY) -> str:
         path = self.path.replace("{campaign_id}", campaign).replace("{task_id}", task).replace("{list_id}", list_id)
-        return path.replace("{email}", "p0@x.example").replace("{key_id}", NOBODY).replace("{member_id}", NOBODY)
+        return re.sub(r"\{[a-z]+_id\}", NOBODY, path.replace("{email}", "p0@x.example"))
 
     @property
     def names_a_row(self) -> bool:
@@ -90,6 +92,22 @@ CALLS = [
     *(Ask("POST", f"/v1/webhooks/{{webhook_id}}/{verb}", "admin") for verb in ("rotate", "test")),
     Ask("GET", "/v1/webhooks/{webhook_id}/deliveries", "admin"),
     Ask("POST", "/v1/webhooks/{webhook_id}/deliveries/{notice_id}/replay", "admin"),
+    Ask("POST", "/v1/responses", WRITE, {"responses": [{"message": f"{NOBODY}.0.0", "kind": "bounce"}]}),
+    Ask("GET", "/v1/suppressions", READ),
+    Ask("POST", "/v1/suppressions", WRITE, {"email": "ada@x.example", "reason": "complaint"}),
+    Ask("DELETE", "/v1/suppressions/{email}", WRITE),
+    Ask("POST", f"{CAMPAIGN}/test-sends", WRITE, {"member_ids": [NOBODY], "step": 99}),
+    Ask("GET", f"{CAMPAIGN}/test-sends", READ),
+    Ask("POST", f"{CAMPAIGN}/messages/{{message_id}}/resolve", "campaigns:execute", {"verdict": "sent"}),
+    Ask("GET", f"{CAMPAIGN}/resolutions", READ),
+    Ask("GET", f"{CAMPAIGN}/why", READ),
+    Ask("POST", "/v1/holds", LEXI, {"reason": "The wrong prices."}),
+    Ask("GET", "/v1/holds", READ),
+    Ask("POST", "/v1/holds/{hold_id}/lift", "admin"),
+    Ask("GET", "/v1/limits", "admin"),
+    Ask("PUT", "/v1/limits", "admin", {"at_least": 50}),
+    *(Ask("PUT", f"/v1/limits/{whose}", "admin", {"daily": 500}) for whose in ("senders/{email}", "pools/{pool}")),
+    *(Ask("DELETE", f"/v1/limits/{whose}", "admin") for whose in ("senders/{email}", "pools/{pool}")),
 ]
 #: What can't be read: method, path, body.
 UNREADABLE: list[tuple[str, str, Any]] = [

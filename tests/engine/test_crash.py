@@ -1,5 +1,6 @@
 """Real processes, killed with SIGKILL at the worst of moments: nothing acknowledged is lost, nothing goes out twice."""
 
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from support.audit import audit
 from support.crash_worker import BATCH
 from support.engine import Bench
 
+TESTS = str(Path(support.__path__[0]).parent)
 WORKER = Path(support.__path__[0]) / "crash_worker.py"
 PEOPLE = 23
 PATIENCE = 40.0  # seconds; on an idle machine it takes three
@@ -39,7 +41,7 @@ class Scenario:
     def worker(self, *manner: str) -> Iterator[IO[bytes]]:
         """A process, and its stdout. It is killed at the end, whatever it does by then."""
         command = [sys.executable, "-W", "error", str(WORKER), self.url, str(self.spool), *manner]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": {**os.environ, "PYTHONPATH": TESTS}}
         with subprocess.Popen(command, **pipes) as process:  # type: ignore[call-overload]  # two pipes
             try:
                 yield process.stdout
@@ -88,7 +90,7 @@ ALL = [f"p{n}@example.com" for n in range(PEOPLE)]
 
 def test_an_approval_that_was_acknowledged_outlives_the_process_that_took_it(scenario: Scenario) -> None:
     """Killed between the commit of the approval and the first message."""
-    with scenario.worker("approve", str(scenario.case.task_id), scenario.case.workspace) as said:
+    with scenario.worker("--approve", str(scenario.case.task_id), scenario.case.workspace) as said:
         assert said.readline() == b"active\n"
     assert scenario.bench.case(scenario.case.id).state == "active"
     scenario.finished_by_another()
@@ -101,7 +103,7 @@ def test_a_worker_killed_while_sending_loses_one_batch_at_most_and_repeats_nothi
     scenario: Scenario, before: int
 ) -> None:
     scenario.bench.did(service.approve, scenario.case.task_id, by=scenario.bench.bob)
-    with scenario.worker("hang", str(before)) as said:
+    with scenario.worker("--hang", str(before)) as said:
         assert [said.readline(), said.readline()] == [b"working\n", b"hanging\n"]
     assert len(scenario.sent) == before
     scenario.finished_by_another()
@@ -115,7 +117,7 @@ def test_a_worker_killed_while_sending_loses_one_batch_at_most_and_repeats_nothi
 def test_workers_killed_one_after_another_lose_a_batch_each(scenario: Scenario) -> None:
     scenario.bench.did(service.approve, scenario.case.task_id, by=scenario.bench.bob)
     for _ in range(2):
-        with scenario.worker("hang", "1") as said:
+        with scenario.worker("--hang", "1") as said:
             assert [said.readline(), said.readline()] == [b"working\n", b"hanging\n"]
     scenario.finished_by_another()
     assert len(set(scenario.sent)) == len(scenario.sent) == PEOPLE - 2 * (BATCH - 1)

@@ -408,6 +408,33 @@ def test_newcomers_wait_while_a_launch_is_sending(bench: Bench) -> None:
     assert asked.recipients == 3
 
 
+def test_newcomers_are_reached_by_a_run_of_their_own_where_the_policy_asks_nobody(bench: Bench) -> None:
+    campaign = bench.draft(6)
+    case = bench.did(service.start, campaign)  # the built-in policy permits a few at once
+    more = iter([("p0@example.com", people(3, start=6)), ("p1@example.com", people(1, start=9))])
+
+    def join(_: Message) -> None:
+        if len(bench.sink.messages) in (2, 7):
+            leaves, join = next(more)
+            bench.do(service.add_contacts, campaign, join)
+            bench.do(service.remove_contact, campaign, leaves)  # so that numbers alone tell nothing
+
+    bench.sink.answers = join
+    bench.jobs.run()
+    assert sorted(bench.sink.addresses) == sorted(everybody(10))
+    ended = bench.case(case.id)
+    assert (ended.state, ended.run, ended.recipients) == ("completed", 3, 1)
+    assert bench.jobs.pending() == []
+
+
+def test_a_run_for_newcomers_that_people_must_decide_about_is_not_even_proposed(bench: Bench) -> None:
+    case = bench.launched(6)
+    bench.sink.answers = at(2, lambda: bench.do(service.add_contacts, case.id, people(3, start=6)))
+    bench.jobs.run()
+    assert bench.events(case.id)[-1] == "complete"
+    assert (bench.case(case.id).run, bench.case(case.id).generation) == (1, 0)
+
+
 # Jobs that come late, twice, or never
 
 

@@ -628,6 +628,7 @@ USE_CASES: dict[str, Callable[[Any, str, str], object]] = {
     "expire": lambda call, id_, _: service.expire(call, id_),
     "take_over": lambda call, id_, _: service.take_over(call, id_, "t"),
     "redispatch": lambda call, id_, _: service.redispatch(call, id_),
+    "follow": lambda call, id_, _: service.follow(call, id_),
     "wake": lambda call, id_, _: service.wake(call, id_),
     "hold": lambda call, id_, _: service.hold(call, id_),
     "remove": lambda call, id_, _: service.remove(call, id_),

@@ -1,23 +1,26 @@
-"""A process that executes launches: `python crash_worker.py URL SPOOL [approve TASK PERSON | hang COUNT]`.
+"""A process that executes launches: `python crash_worker.py URL CARRIER [OPTIONS]`.
 
-It writes every message as a line into the folder SPOOL, outside the database, and says on stdout what it does, a line
-each. `approve` decides about a task first, and says so before it executes anything. `hang` stands still, for good,
-before the message of that number (from 0) goes out.
+The carrier is a folder, into which it writes every message as a line, outside the database; or a relay, as
+smtp://host:port. It says on stdout what it does, a line each, and goes on until its stdin is closed.
 """
 
+import argparse
 import os
 import sys
 import threading
 from pathlib import Path
 
+import sqlalchemy as sa
 from whenever import TimeDelta
 
 from gonogo import database, tick
 from gonogo.actor import Actor
 from gonogo.execution import executor
-from gonogo.execution.channels import SENT, Message, OneByOne, Receipt
+from gonogo.execution.channels import SENT, Channel, Message, OneByOne, Receipt
+from gonogo.execution.smtp import Relay, Smtp
 from gonogo.gate import Gate
 from gonogo.jobs_dbos import DbosJobs
+from support.faults import POINTS, Fault, settle_before_send
 
 BATCH = 5
 
@@ -46,27 +49,59 @@ class Spool(OneByOne):
         os.close(self._file)
 
 
-def main(url: str, spool: str, manner: str = "", *what: str) -> None:
-    # Death is noticed sooner than anybody would want it outside a test.
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("carrier")
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--segment", type=int, default=executor.BATCHES, help="batches in a segment")
+    parser.add_argument("--unhurried", action="store_true", help="notice deaths no sooner than the product does")
+    parser.add_argument("--approve", nargs=2, metavar=("TASK", "WORKSPACE"), help="before anything is executed")
+    parser.add_argument("--hang", type=int, default=-1, help="stand still before the message of that number, from 0")
+    parser.add_argument("--fault", nargs=3, metavar=(f"{{{','.join(POINTS)}}}", "PASSING", "kill|stop"))
+    parser.add_argument("--settle-before-send", action="store_true", help="make a mistake that must be found out")
+    return parser.parse_args()
+
+
+def main() -> None:
+    asked = arguments()
+    engine = database.connect(asked.url)
+    executor.BATCHES = asked.segment
+    jobs = DbosJobs(engine) if asked.unhurried else hurried(engine)
+    if asked.fault:
+        Fault(*asked.fault)
+    if asked.settle_before_send:
+        settle_before_send(engine)
+    gate = Gate(engine, jobs=jobs, channels={"email": channel(asked)}, claim_batch=asked.batch)
+    if asked.approve:
+        approve(gate, *asked.approve)
+        sys.stdin.read()  # until it is killed
+    gate.start_work(every=1.0 if asked.unhurried else 0.1)
+    say("working")
+    sys.stdin.read()  # until the test closes it
+    gate.close()
+    say("stopped")
+
+
+def hurried(engine: sa.Engine) -> DbosJobs:
+    """Death is noticed sooner than anybody would want it outside a test."""
     executor.LEASE = TimeDelta(seconds=1.5)
     tick.TURN = TimeDelta(seconds=1)
     tick.FORGOTTEN = TimeDelta(seconds=2)
-    engine = database.connect(url)
-    channel = Spool(spool, int(what[0]) if manner == "hang" else -1)
-    jobs = DbosJobs(engine, poll=0.05, heartbeat=0.1, dead_after=0.5)
-    gate = Gate(engine, jobs=jobs, channels={"email": channel}, claim_batch=BATCH)
-    if manner == "approve":
-        task, workspace = what
-        with engine.begin() as session:
-            voter = Actor(workspace, "key", "voter", frozenset({"lexi"}), is_member=True)
-            state = gate.approve(session, task, by=voter).case.state
-        say(state)
-        sys.stdin.read()  # until it is killed
-    gate.start_work(every=0.1)
-    say("working")
-    sys.stdin.read()  # until the test closes it
-    gate.stop_work(drain=2)
-    say("stopped")
+    return DbosJobs(engine, poll=0.05, heartbeat=0.1, dead_after=0.5)
+
+
+def channel(asked: argparse.Namespace) -> Channel:
+    if asked.carrier.startswith("smtp:"):
+        return Smtp(Relay.parse(asked.carrier))
+    return Spool(asked.carrier, asked.hang)
+
+
+def approve(gate: Gate, task: str, workspace: str) -> None:
+    with gate.engine.begin() as session:
+        voter = Actor(workspace, "key", "voter", frozenset({"lexi"}), is_member=True)
+        state = gate.approve(session, task, by=voter).case.state
+    say(state)
 
 
 def say(what: str) -> None:
@@ -74,4 +109,4 @@ def say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

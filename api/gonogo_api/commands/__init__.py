@@ -11,7 +11,7 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from gonogo.errors import GonogoError
-from gonogo_api.commands import checking, demonstration, moving, serving, tenants
+from gonogo_api.commands import checking, demonstration, moving, serving, tenants, watching
 
 app = typer.Typer(
     name="gonogo",
@@ -26,6 +26,10 @@ app.command("migrate")(serving.migrate)
 app.add_typer(tenants.workspace, name="workspace")
 app.add_typer(tenants.key, name="key")
 app.add_typer(moving.imports, name="import")
+app.command("why")(watching.why)
+app.command("watch")(watching.watch)
+app.command("hold")(watching.hold)
+app.command("lift")(watching.lift)
 app.command("check")(checking.check)
 app.command("diagram")(checking.diagram)
 

@@ -1,4 +1,4 @@
-"""A whole launch, told step by step: drafted over HTTP, stopped at the gate, approved, and really sent."""
+"""A whole launch, told step by step: drafted over HTTP, stopped at the gate, approved, and really sent over SMTP."""
 
 import json
 import threading
@@ -18,10 +18,11 @@ from gonogo import workspaces
 from gonogo.actor import SCOPES, machine
 from gonogo_api import auth, logs
 from gonogo_api.app import create_app, open_gate
+from gonogo_api.commands.receiving import receiving
 from gonogo_api.commands.serving import alone, listening, ready
 from gonogo_api.settings import Settings
 
-PEOPLE = 120
+PEOPLE = 600
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Katherine", "Tim")
 BODY = """Dear {{ first_name }},
 
@@ -41,14 +42,17 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where database and mails are kept.")] = Path("gonogo-demo"),
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
 ) -> None:
-    """A whole launch on an embedded database, with real messages, told step by step."""
+    """A whole launch on an embedded database, sent over SMTP to a mail server of its own, told step by step."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = Settings(database_url=f"sqlite:///{folder / 'gonogo.db'}", maildir=folder / "mail")
-    with alone(settings), serving(settings, port) as (base, key, server):
-        tell(Story(Console(highlight=False, soft_wrap=True), base, key), settings)
-        if serve:
-            Console().print(f"\nStill serving at {base}; end with Ctrl-C. Your key: {key}", highlight=False)
-            server.join()
+    mail = folder / "mail"
+    with receiving(mail) as relay:
+        settings = Settings(database_url=f"sqlite:///{folder / 'gonogo.db'}", smtp_url=f"smtp://127.0.0.1:{relay}")
+        with alone(settings), serving(settings, port) as (base, key, server):
+            story = Story(Console(highlight=False, soft_wrap=True), base, key)
+            tell(story, mail, f"127.0.0.1:{relay}")
+            if serve:
+                story.console.print(f"\nStill serving at {base}; end with Ctrl-C. Your key: {key}")
+                server.join()
 
 
 @contextmanager
@@ -100,7 +104,7 @@ class Story:
         return answer["data"]
 
 
-def tell(story: Story, settings: Settings) -> None:
+def tell(story: Story, mail: Path, relay: str) -> None:
     """The launch, from draft to sent."""
     story.chapter("A campaign is drafted")
     campaign = story.call("POST", "/v1/campaigns", CAMPAIGN)["campaign"]["id"]
@@ -127,10 +131,11 @@ def tell(story: Story, settings: Settings) -> None:
 
     story.chapter("Ada approves what she was shown")
     story.call("POST", f"/v1/lexi/tasks/{task['id']}/approve", {"seal": seal})
+    story.say(f"The worker of the server sends, over SMTP, to the mail server at {relay}.")
     watch(story, campaign)
 
     story.chapter("Done")
-    story.say(f"The mails:  {settings.maildir / 'new'} ({PEOPLE} for this launch)")
+    story.say(f"The mails:  {mail / 'new'} ({PEOPLE} of this launch, as the mail server got them)")
     story.say(f"The task:   {task['id']}, GET /v1/lexi/tasks/{task['id']}")
     story.say("Every step: GET /v1/campaigns/:id/events")
     for event in story.call("GET", f"/v1/campaigns/{campaign}/events", aloud=False)["events"]:
@@ -139,7 +144,7 @@ def tell(story: Story, settings: Settings) -> None:
 
 
 def watch(story: Story, campaign: str) -> None:
-    """Show the messages being written, until every one is settled."""
+    """Show the messages going out, until every one is settled."""
     columns = (TextColumn("   sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=story.console) as progress:
         bar = progress.add_task("sending", total=PEOPLE)

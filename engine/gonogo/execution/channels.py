@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Literal, Protocol
 
 from whenever import Instant
@@ -82,6 +83,22 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; the channel is not used again."""
+
+
+#: The group of entry points under which a package offers a channel: its name is the kind, it is called without
+#: arguments, and reads its settings from where it likes.
+ENTRY_POINTS = "gonogo.channels"
+
+
+def plugged_in() -> dict[str, Channel]:
+    """The channels that installed packages offer, by kind. Raises ChannelUnavailable for one that can't be made."""
+    made: dict[str, Channel] = {}
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            made[entry.name] = entry.load()()
+        except Exception as error:
+            raise ChannelUnavailable(f"The channel {entry.name!r} of {entry.value} can't be made: {error}") from error
+    return made
 
 
 class OneByOne(ABC):

@@ -22,7 +22,7 @@ from gonogo import service
 from gonogo.actor import machine
 from gonogo.addresses import address_key
 from gonogo.call import Call
-from gonogo.campaign import ACTIVE, RUNNING
+from gonogo.campaign import ACTIVE, RUNNING, SENDING
 from gonogo.clock import Clock, new_id
 from gonogo.content import Content, TemplateInvalid
 from gonogo.content import compile as compile_content
@@ -60,7 +60,7 @@ _UNTROUBLED: Document = dict.fromkeys(("waiting_since", "trouble"))
 
 
 class Executor:
-    """Runs the jobs `segment` and `review`. Give it the channels by kind: "email", "sms", "webhook".
+    """Runs the jobs `segment`, `review` and `follow`. Give it the channels by kind: "email", "sms", "webhook".
 
     `links` tells where the server is reached from outside; without it messages can't be unsubscribed from with a click.
     """
@@ -82,11 +82,20 @@ class Executor:
         self.draining = threading.Event()  # while it is set, segments end at their next batch
         jobs.handle("segment", self.segment)
         jobs.handle("review", self.review)
+        jobs.handle("follow", self.follow)
 
     def review(self, workspace: str, campaign: str) -> None:
         """The review of a long list, which the start call did not wait for."""
         with self.engine.begin() as connection:
             service.reviewed(self._call(connection, workspace), campaign)
+
+    def follow(self, workspace: str, campaign: str) -> None:
+        """The run for those who joined while a launch was sending, where the policy permits it by itself."""
+        with self.engine.begin() as connection:
+            undone = connection.begin_nested()
+            outcome = service.follow(self._call(connection, workspace), campaign)
+            if outcome.refused or outcome.case.state not in SENDING:
+                undone.rollback()
 
     def segment(self, workspace: str, campaign: str, dispatch_number: int, number: int, permit: str) -> None:
         """Send one segment of a run under the permit that was handed over with it.

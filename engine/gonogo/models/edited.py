@@ -104,7 +104,7 @@ class Campaign(Base, table=True):
             name="gonogo_campaign_permit_fk",
             use_alter=True,
         ),
-        Index("gonogo_campaign_listed_idx", "workspace_id", "id"),
+        Index("gonogo_campaign_listed_idx", "workspace_id", "created_at", "id"),
         Index(
             "gonogo_campaign_due_idx",
             "start_at",

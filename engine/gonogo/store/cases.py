@@ -242,15 +242,18 @@ def page(
 
     The page is found first, and the rest joined to it: else PostgreSQL walks runs and tasks from the first one on.
     """
-    found = sa.select(campaign.c.id).where(
-        campaign.c.workspace_id == workspace_id, campaign.c.id > after, campaign.c.removed_at.is_(None)
+    found = sa.select(campaign.c.id, campaign.c.created_at).where(
+        campaign.c.workspace_id == workspace_id, campaign.c.removed_at.is_(None)
     )
+    if after:
+        made = sa.select(campaign.c.created_at).where(campaign.c.id == after).scalar_subquery()
+        found = found.where(sa.tuple_(campaign.c.created_at, campaign.c.id) > sa.tuple_(made, sa.literal(after)))
     if dialect is not None:
         found = found.where(campaign.c.dialect == dialect)
     if states is not None:
         found = found.where(campaign.c.state.in_(states))
-    listed = found.order_by(campaign.c.id).limit(limit).subquery("listed")
-    wanted = select_cases().join(listed, listed.c.id == campaign.c.id).order_by(listed.c.id)
+    listed = found.order_by(campaign.c.created_at, campaign.c.id).limit(limit).subquery("listed")
+    wanted = select_cases().join(listed, listed.c.id == campaign.c.id).order_by(listed.c.created_at, listed.c.id)
     return [Case(*row) for row in connection.execute(wanted)]
 
 

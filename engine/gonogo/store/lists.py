@@ -177,6 +177,9 @@ def _selected(case: Case) -> sa.ColumnElement[bool]:
     if chosen == "failed":
         failed = contact.c.id.in_(_reached(case, ("rejected", "failed")))
         return failed & contact.c.id.not_in(_reached(case, ("claimed", "sent", "unknown")))
+    if chosen == "new":
+        earlier = sa.select(audience.c.contact_id).join(run, run.c.id == audience.c.run_id)
+        return contact.c.id.not_in(earlier.where(run.c.campaign_id == case.id))
     if isinstance(chosen, list):
         return contact.c.id.in_(chosen)
     return sa.true()
@@ -196,6 +199,22 @@ def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> s
             .where(first < steps, _selected(case))
         )
     return wanted.where(contact.c.list_id == case.list_id, contact.c.excluded.is_(None))
+
+
+def has_newcomers(connection: sa.Connection, case: Case) -> bool:
+    """Somebody joined the list after the present run took its audience. Index: on (list_id, position)."""
+    last = (
+        sa.select(contact.c.position)
+        .join(audience, audience.c.contact_id == contact.c.id)
+        .where(audience.c.run_id == case.run_id)
+        .order_by(audience.c.position.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    joined = sa.select(contact.c.id).where(
+        contact.c.list_id == case.list_id, contact.c.excluded.is_(None), contact.c.position > sa.func.coalesce(last, 0)
+    )
+    return connection.execute(joined.limit(1)).first() is not None
 
 
 def count_next(connection: sa.Connection, case: Case, steps: int) -> int:

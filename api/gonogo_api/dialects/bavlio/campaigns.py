@@ -16,6 +16,7 @@ from gonogo_api.dialects.bavlio.answers import Campaigns, CampaignShown, Launche
 from gonogo_api.dialects.bavlio.shapes import DIALECT, CampaignEdit, Id, NewCampaign, changes_of, found
 from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
+from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
 
 router = APIRouter(prefix="/api/v1/campaigns", route_class=StrictRoute, tags=["campaigns"])
@@ -49,7 +50,8 @@ def list_campaigns(visit: Reader, cursor: uuid.UUID | None = None, limit: Limit 
 
     views, now = visit.read(page), visit.door.gate.clock.now()
     following = views[-1].case.wire_id if len(views) == limit else None
-    return json_response(Campaigns(campaigns=[campaign(view, now) for view in views], next_cursor=following))
+    shown = json_response(Campaigns(campaigns=[campaign(view, now) for view in views], next_cursor=following))
+    return linked(shown, "/api/v1/campaigns", limit=limit, cursor=following)
 
 
 @router.get("/{campaign_id}", responses=SHOWN)

@@ -22,6 +22,7 @@ DIALECT = "bavlio"
 DATASET, TEMPLATE = "dataset", "template"
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEIGHTS = 100  #: what the weights of a step's variants add up to
+LEAST_INTERVAL = 60  #: seconds, where there is an interval at all
 
 
 def _uuid(text: str) -> str:
@@ -80,6 +81,12 @@ class StepConfig(LooseShape):
         return self
 
 
+def _interval(seconds: int) -> int:
+    if 0 < seconds < LEAST_INTERVAL:
+        raise ValueError(f"expected {LEAST_INTERVAL} to 3600, or 0 for none")
+    return seconds
+
+
 class CampaignEdit(LooseShape):
     """What may be said of a campaign; only what is given changes."""
 
@@ -90,7 +97,7 @@ class CampaignEdit(LooseShape):
     launch_type: Literal["immediate", "scheduled"] | None = None
     start_date: Moment | None = None
     daily_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    min_interval_seconds: Annotated[int, Field(ge=60, le=3600)] | None = None
+    min_interval_seconds: Annotated[int, Field(ge=0, le=3600), AfterValidator(_interval)] | None = None
     sending_window_start: Hour | None = None
     sending_window_end: Hour | None = None
     send_days: list[Day] | None = None

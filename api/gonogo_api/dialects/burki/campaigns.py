@@ -38,6 +38,7 @@ from gonogo_api.dialects.burki.shapes import (
 )
 from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
+from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
 from gonogo_api.rows import Row
 
@@ -86,7 +87,8 @@ def list_campaigns(visit: Reader, cursor: int | None = None, limit: Limit = 50) 
     cases_found, now = visit.read(page), visit.door.gate.clock.now()
     following = int(cases_found[-1].wire_id) if len(cases_found) == limit else None
     shown = [campaign(case, now) for case in cases_found]
-    return json_response(Campaigns(campaigns=shown, next_cursor=following))
+    body = json_response(Campaigns(campaigns=shown, next_cursor=following))
+    return linked(body, "/api/v1/campaigns", limit=limit, cursor=following)
 
 
 @router.get("/campaigns/{campaign_id}", responses=SHOWN)

@@ -1,8 +1,6 @@
 """What happens to campaigns: start, pause, stop, once more; scheduled, and not any more."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from gonogo import service
 from gonogo.call import Call, Outcome
@@ -11,22 +9,21 @@ from gonogo.store import cases
 from gonogo_api import contract
 from gonogo_api.dialects.burki.answers import STARTED, Done, Started, done, started
 from gonogo_api.dialects.burki.shapes import DIALECT, Again, Number, Schedule, found
-from gonogo_api.door import StrictRoute, Writer, executing
+from gonogo_api.door import Executing, StrictRoute, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused, json_response
 
 router = APIRouter(prefix="/api/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["execution"])
-Executing = Annotated[None, Depends(executing)]
 OK = 200
 START = says(Started, examples=STARTED) | refuses(400)
 STEP = says(Done) | refuses(400)
 
 
 @router.post("/start", responses=START)
-def start(visit: Writer, campaign_id: Number, _: Executing) -> Response:
+def start(visit: Writer, campaign_id: Number, executing: Executing) -> Response:
     """Start now or at its time; resume where it was paused; answer its schedule again where it has one already."""
     resumes = DIALECT in contract.RESUMES
-    outcome = visit.write(lambda call: service.start(call, found(call, campaign_id), resumes=resumes))
+    outcome = visit.write(lambda call: service.start(call, executing(found(call, campaign_id)), resumes=resumes))
     if outcome.refused and contract.start_answer(DIALECT, outcome.blockers).status != OK:
         raise Refused(outcome, "start")
     return json_response(started(outcome.case))
@@ -51,12 +48,13 @@ def stop(visit: Writer, campaign_id: Number) -> Response:
 
 
 @router.post("/re-execute", responses=START)
-def re_execute(visit: Writer, campaign_id: Number, _: Executing, body: Again | None = None) -> Response:
+def re_execute(visit: Writer, campaign_id: Number, executing: Executing, body: Again | None = None) -> Response:
     """Open an ended campaign again for the contacts selected, and start it; both or neither."""
     chosen = (body or Again()).contact_selection
     wanted: Selection = "failed" if chosen == "failed_only" else chosen
 
     def again(call: Call) -> Outcome:
+        executing(found(call, campaign_id))
         held = _offered(call, campaign_id, "re-execute")
         return held if held.refused else service.rerun(call, held.case.id, wanted)
 
@@ -64,11 +62,11 @@ def re_execute(visit: Writer, campaign_id: Number, _: Executing, body: Again | N
 
 
 @router.post("/schedule", responses=START)
-def schedule(visit: Writer, campaign_id: Number, body: Schedule, _: Executing) -> Response:
+def schedule(visit: Writer, campaign_id: Number, body: Schedule, executing: Executing) -> Response:
     """Give the campaign a start time and start it; both or neither."""
 
     def propose(call: Call) -> Outcome:
-        case = cases.lock(call.connection, call.by.workspace, found(call, campaign_id))
+        case = cases.lock(call.connection, call.by.workspace, executing(found(call, campaign_id)))
         extra = {**case.extra, "schedule_type": "scheduled"}
         revised = service.revise(call, case.id, start_at=body.scheduled_time, extra=extra)
         return revised if revised.refused else service.start(call, case.id, resumes=DIALECT in contract.RESUMES)

@@ -2,11 +2,26 @@
 
 from fastapi import FastAPI
 
-from gonogo_api.dialects.leadlex import campaigns, contacts, keys, members, policy, tasks, webhooks
+from gonogo_api.dialects.leadlex import (
+    campaigns,
+    contacts,
+    holds,
+    keys,
+    limits,
+    members,
+    policy,
+    rehearsals,
+    responses,
+    suppressions,
+    tasks,
+    waiting,
+    webhooks,
+)
 from gonogo_api.dialects.leadlex.errors import Error, refuse, render
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.door import Door, dialect_app
 from gonogo_api.problems import install
+from gonogo_api.watching import Watcher
 
 ABOUT = """The house API. Everything the service can do is reachable here.
 
@@ -27,5 +42,13 @@ def app(door: Door) -> FastAPI:
     made.include_router(keys.router)
     made.include_router(members.router)
     made.include_router(webhooks.router)
+    made.include_router(responses.router)
+    made.include_router(suppressions.router)
+    made.include_router(rehearsals.router)
+    made.include_router(holds.router)
+    made.include_router(limits.router)
+    made.include_router(waiting.router)
+    made.include_router(waiting.streams)
+    made.state.watcher = Watcher(door.gate.engine, door.gate.clock, waiting.told)
     install(made, render, refuse, lambda _: Error)
     return made

@@ -24,10 +24,21 @@ TaskWord = Annotated[str, one_of(contract.TASK_STATUS)]
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
 
 
-class TemplateShown(Shown):
+class TextShown(Shown):
     subject: str
     body: str
     html: str | None
+
+
+class VariantShown(TextShown):
+    weight: int
+
+
+class TemplateShown(TextShown):
+    """The text of a message; where there are several, with its weight and the others."""
+
+    weight: NotRequired[int]
+    variants: NotRequired[list[VariantShown]]
 
 
 class StepShown(Shown):
@@ -63,6 +74,7 @@ class CampaignShown(Shown):
     min_interval_seconds: int | None
     marketing: bool
     postal_address: str | None
+    pool: str | None
     metadata: dict[str, Any]
     list_id: str
     recipients: int
@@ -167,11 +179,13 @@ class Events(Shown):
 
 
 class MessageShown(Shown):
-    """A row of the ledger: one message that was claimed, and what became of it."""
+    """A row of the ledger: one message that was claimed, and what became of it. `variant` tells which of the texts it
+    was, counted from 0; null where there is but one."""
 
     id: str
     recipient: str | None
     step: int
+    variant: int | None
     state: Annotated[str, one_of(LEDGER_STATES)]
     message_id: str
     claimed_at: str
@@ -183,19 +197,22 @@ class Messages(Shown):
     messages: list[MessageShown]
 
 
-class Stats(Shown):
-    """The messages of the present run, by what became of them; `pending` are those that nobody claimed yet."""
+class OneMessage(Shown):
+    message: MessageShown
 
-    recipients: int
-    pending: int
-    claimed: int
-    sent: int
-    rejected: int
-    failed: int
-    unknown: int
-    skipped: int
-    cancelled: int
-    superseded: int
+
+class ResolutionShown(Shown):
+    """What somebody said about an unknown message."""
+
+    message: str
+    verdict: Literal["sent", "released"]
+    person: str
+    actor: str
+    at: str
+
+
+class Resolutions(Shown):
+    resolutions: list[ResolutionShown]
 
 
 class Started(Shown):
@@ -381,7 +398,7 @@ def paged(body: Any, cursor: str | None, path: str, **query: object) -> Response
 def campaign(view: CampaignView, now: Instant) -> CampaignShown:
     case, settings = view.case, view.settings
     said: list[Document] = view.content["steps"] if view.content else []
-    templates = [TemplateShown(subject=step["subject"], body=step["body"], html=step["html"]) for step in said]
+    templates = [_template(step) for step in said]
     later = zip(said[1:], templates[1:], strict=True)
     return CampaignShown(
         id=case.id,
@@ -399,6 +416,7 @@ def campaign(view: CampaignView, now: Instant) -> CampaignShown:
         min_interval_seconds=settings.get("min_interval_seconds"),
         marketing=settings.get("marketing", False),
         postal_address=settings.get("postal_address"),
+        pool=settings.get("pool"),
         metadata=case.extra.get("metadata", {}),
         list_id=case.list_id,
         recipients=case.recipients if case.run_open and case.recipients is not None else case.contacts,
@@ -411,6 +429,13 @@ def campaign(view: CampaignView, now: Instant) -> CampaignShown:
         created_at=iso(case.created_at),
         updated_at=iso(case.updated_at),
     )
+
+
+def _template(step: Document) -> TemplateShown:
+    made = TemplateShown(subject=step["subject"], body=step["body"], html=step["html"])
+    if "others" in step:
+        made["weight"], made["variants"] = step["weight"], cast(list[VariantShown], step["others"])
+    return made
 
 
 def task(view: TaskView, now: Instant) -> TaskShown:

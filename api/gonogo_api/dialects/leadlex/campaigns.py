@@ -1,16 +1,17 @@
 """Campaigns, and what happens to them."""
 
 import re
-from dataclasses import asdict
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Path, Query, Response
 
-from gonogo import reading, service
+from gonogo import reading, resolving, service
 from gonogo.call import Call, Outcome
-from gonogo.models import LEDGER_STATES
+from gonogo.errors import NotFound
+from gonogo.models import LEDGER_STATES, Document
 from gonogo.reading import CampaignView
 from gonogo.service import Draft
+from gonogo.store import ledger
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.answers import (
     STARTED,
@@ -21,12 +22,14 @@ from gonogo_api.dialects.leadlex.answers import (
     Messages,
     MessageShown,
     OneCampaign,
+    OneMessage,
     Preflight,
     Preview,
     Removed,
     RemovedCampaign,
+    Resolutions,
+    ResolutionShown,
     Started,
-    Stats,
     campaign,
     data,
     finding_shape,
@@ -41,17 +44,19 @@ from gonogo_api.dialects.leadlex.shapes import (
     NewCampaign,
     Schedule,
     Selected,
+    Verdict,
     changes_of,
     known,
     settings_of,
 )
-from gonogo_api.door import Approver, IfMatch, Reader, StrictRoute, Visit, Writer, unchanged
+from gonogo_api.door import Approver, IfMatch, Launcher, Reader, StrictRoute, Visit, Writer, unchanged
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Problem, Refused
 from gonogo_api.shapes import Data, content_of, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
+MessageId = Annotated[str, Path(description="A message's id, as messages are listed: run.step.position")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 OK = 200
 SHOWN = says(Data[OneCampaign])
@@ -154,17 +159,46 @@ def campaign_messages(
     states = (state,) if state else LEDGER_STATES
     after = _message_cursor(cursor)
     found = visit.read(lambda call: reading.messages(call, known(campaign_id), states=states, after=after, limit=limit))
-    times = ("claimed_at", "settled_at")
-    rows = [cast(MessageShown, {**row, **{name: iso(row[name]) for name in times}}) for row in found]
+    rows = [_message(row) for row in found]
     last = rows[-1]["id"] if len(rows) == limit else None
     return paged(Messages(messages=rows), last, f"/v1/campaigns/{campaign_id}/messages", state=state, limit=limit)
 
 
-@router.get("/v1/campaigns/{campaign_id}/stats", responses=says(Data[Stats]))
-def campaign_stats(visit: Reader, campaign_id: Id) -> Response:
-    """How far the launch is: messages by what became of them."""
-    found = visit.read(lambda call: reading.progress(call, known(campaign_id)))
-    return data(cast(Stats, asdict(found)))
+@router.post(
+    "/v1/campaigns/{campaign_id}/messages/{message_id}/resolve", responses=says(Data[OneMessage]) | refuses(400)
+)
+def resolve_message(visit: Launcher, campaign_id: Id, message_id: MessageId, body: Verdict) -> Response:
+    """Say what became of an unknown message: it was sent after all, or it is released for another try, which a paused
+    campaign makes with its next run, and an ended one when it is reopened. It stands in writing, once."""
+
+    def resolve(call: Call) -> Document:
+        case = service.hold(call, known(campaign_id))
+        run, step, position = _message_of(message_id)
+        resolving.resolve(call, case.id, message_id.lower(), body.verdict)
+        [row] = reading.messages(call, case.id, states=LEDGER_STATES, after=(run, step, position - 1), limit=1)
+        return row
+
+    return data(OneMessage(message=_message(visit.write(resolve))))
+
+
+@router.get("/v1/campaigns/{campaign_id}/resolutions", responses=says(Data[Resolutions]))
+def campaign_resolutions(visit: Reader, campaign_id: Id) -> Response:
+    """What people said about unknown messages, who said it, and when, in order."""
+
+    def said(call: Call) -> list[ResolutionShown]:
+        case = reading.campaign(call, known(campaign_id)).case
+        return [
+            ResolutionShown(
+                message=f"{row.run_id}.{row.step}.{row.position}",
+                verdict=row.verdict,
+                person=row.person,
+                actor=row.actor,
+                at=iso(row.at),
+            )
+            for row in ledger.resolutions(call.connection, case.id)
+        ]
+
+    return data(Resolutions(resolutions=visit.read(said)))
 
 
 # What happens to them
@@ -260,7 +294,21 @@ def _campaign(visit: Visit, outcome: Outcome, status: int = 200) -> Response:
     return data(OneCampaign(campaign=campaign(view, visit.door.gate.clock.now())), status)
 
 
+def _message(row: Document) -> MessageShown:
+    times = {name: iso(row[name]) for name in ("claimed_at", "settled_at")}
+    return cast(MessageShown, {**row, **times})
+
+
 _FIGURE = re.compile("[0-9]{1,9}")
+
+
+def _message_of(message_id: str) -> tuple[str, int, int]:
+    """A message's run, step and position. Raises NotFound for what names none."""
+    run, _, rest = message_id.partition(".")
+    step, _, position = rest.partition(".")
+    if not (_FIGURE.fullmatch(step) and _FIGURE.fullmatch(position)):
+        raise NotFound("message", message_id)
+    return known(run, "message"), int(step), int(position)
 
 
 def _message_cursor(cursor: str) -> tuple[str, int, int] | None:

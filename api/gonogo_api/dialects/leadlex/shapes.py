@@ -44,6 +44,7 @@ class CampaignEdit(Shape):
     min_interval_seconds: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
     marketing: bool | None = None
     postal_address: Annotated[str, Field(max_length=500)] | None = None
+    pool: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     steps: Annotated[list[StepShape], Field(max_length=10)] | None = None
     metadata: dict[str, Any] | None = None
     list_id: str | None = None
@@ -62,6 +63,7 @@ SETTINGS = (
     "min_interval_seconds",
     "marketing",
     "postal_address",
+    "pool",
 )
 
 
@@ -80,6 +82,10 @@ class NewList(Shape):
 
 class Selected(Shape):
     recipients: Literal["unsent", "failed", "all"] | list[str] = "unsent"
+
+
+class Verdict(Shape):
+    verdict: Literal["sent", "released"]
 
 
 class Approval(Shape):
@@ -137,7 +143,8 @@ def _old_template(said: list[Document]) -> TemplateShape | None:
 
 
 def _template(step: Document) -> TemplateShape:
-    return TemplateShape(subject=step["subject"], body=step["body"], html=step["html"])
+    texts = {name: step[name] for name in ("subject", "body", "html")}
+    return TemplateShape(**texts, weight=step.get("weight"), variants=step.get("others", []))
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import yaml
 from fastapi import Depends, Request
-from fastapi.exceptions import RequestValidationError
 from yaml.nodes import MappingNode
 
+from gonogo.errors import Mistake
 from gonogo_api.door import content_type, read_json
 from gonogo_api.problems import JSON, Problem
 
@@ -35,7 +35,8 @@ Written = Annotated[Any, Depends(written)]
 
 
 def read_yaml(body: bytes) -> Any:
-    """YAML as JSON would say it: no key twice, no aliases, no values that JSON lacks. Raises RequestValidationError."""
+    """YAML as JSON would say it: no key twice, no aliases, no values that JSON lacks. Raises Problem, and
+    RequestValidationError."""
     try:
         text = body.decode("utf-8")
         for event in yaml.parse(text, _Loader):
@@ -44,8 +45,7 @@ def read_yaml(body: bytes) -> Any:
         said = json.dumps(yaml.load(text, _Loader))  # noqa: S506 - a SafeLoader
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         why = " ".join(str(error).split())
-        found = {"type": "json_invalid", "loc": ("body",), "msg": f"it is no YAML that is taken: {why}", "input": None}
-        raise RequestValidationError([found]) from error
+        raise Problem("malformed", "The body is no YAML that is taken", mistakes=[Mistake("", why)]) from error
     return read_json(said.encode())
 
 

@@ -35,6 +35,7 @@ from gonogo_api.dialects.leadterra.errors import approval_required
 from gonogo_api.dialects.leadterra.shapes import DIALECT, BulkLeads, NewCampaign, NewLeads, NewStep
 from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
+from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
 from gonogo_api.shapes import iso_seconds, rejected_rows
 
@@ -54,6 +55,7 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
     """Make a draft without steps and leads."""
     draft = Draft(
         name=body.name,
+        settings={"pool": body.sender_pool_id} if body.sender_pool_id else {},
         extra={"senderPoolId": body.sender_pool_id},
         dialect=DIALECT,
         wire_id=f"camp_{secrets.token_hex(8)}",
@@ -74,7 +76,8 @@ def list_campaigns(visit: Reader, cursor: str = "", limit: Limit = 50) -> Respon
 
     found, now = visit.read(page), visit.door.gate.clock.now()
     following = found[-1].case.wire_id if len(found) == limit else None
-    return json_response(Campaigns(campaigns=[campaign(view, now) for view in found], nextCursor=following))
+    shown = json_response(Campaigns(campaigns=[campaign(view, now) for view in found], nextCursor=following))
+    return linked(shown, "/v1/campaigns", limit=limit, cursor=following)
 
 
 @router.get("/campaigns/{id}", responses=says(CampaignShown, examples=SHOWN))

@@ -26,8 +26,9 @@ from gonogo_api.dialects.sonarly.answers import (
     WithLeads,
 )
 from gonogo_api.dialects.sonarly.shapes import DIALECT, OWN, NewCampaign, NewLeads, well_formed
-from gonogo_api.door import StrictRoute, executing
+from gonogo_api.door import Executing, StrictRoute
 from gonogo_api.openapi import refuses, says
+from gonogo_api.paging import linked
 from gonogo_api.problems import Problem, Refused, json_response
 from gonogo_api.shapes import rejected_rows
 
@@ -41,7 +42,6 @@ async def _campaign_id(
 
 
 CampaignId = Annotated[str, Depends(_campaign_id)]
-Executing = Annotated[None, Depends(executing)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 ONE = says(Envelope[OneCampaign], examples=SHOWN)
 #: What a call that only reads answers to an id or a cursor that is none.
@@ -76,7 +76,9 @@ def list_campaigns(account: Reader, cursor: str = "", limit: Limit = 50) -> Resp
 
     found = account.visit.read(page)
     following = found[-1].wire_id if len(found) == limit else None
-    return account.answer(Campaigns(campaigns=[account.shown(case) for case in found], nextCursor=following))
+    shown = account.answer(Campaigns(campaigns=[account.shown(case) for case in found], nextCursor=following))
+    path = f"/v1/accounts/{account.visit.visitor.account_group}/campaigns"
+    return linked(shown, path, limit=limit, cursor=following)
 
 
 @router.get("/{campaignId}", responses=ONE | MALFORMED)
@@ -98,12 +100,12 @@ def add_leads(account: Writer, wire_id: CampaignId, body: NewLeads) -> Response:
 
 
 @router.post("/{campaignId}/start", responses=says(StartedCampaignSuccessResponse, examples=STARTED) | STATE | LACKS)
-def start(account: Launcher, wire_id: CampaignId, _: Executing) -> Response:
+def start(account: Launcher, wire_id: CampaignId, executing: Executing) -> Response:
     """Launch, or ask the people whom the workspace's policy names: then nothing is triggered yet."""
     bound = account.visit.door.settings.sonarly_bound
 
     def launch(call: Call) -> Outcome:
-        outcome = service.start(call, _found(call, wire_id))
+        outcome = service.start(call, executing(_found(call, wire_id)))
         leads = outcome.case.recipients or 0
         if not outcome.refused and leads > bound:
             raise Problem("invalid", f"A campaign of {leads} leads is over the bound of {bound}")

@@ -18,6 +18,8 @@ STATES = (
 
 def upgrade() -> None:
     op.execute("ALTER TABLE gonogo_run RENAME COLUMN step_due_at TO wake_at")
+    op.drop_index("gonogo_campaign_listed_idx", "gonogo_campaign")
+    op.create_index("gonogo_campaign_listed_idx", "gonogo_campaign", ["workspace_id", "created_at", "id"])
     _columns()
     if op.get_bind().dialect.name == "postgresql":
         _ledger_in_place()
