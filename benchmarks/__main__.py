@@ -11,9 +11,11 @@ from benchmarks import (
     importing,
     launching,
     listing,
+    memory,
     profiling,
     sending,
     serving,
+    timers,
 )
 from benchmarks.measure import HEADING, Comparison
 
@@ -24,6 +26,8 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "approve-postgresql": approving_postgresql.compare,
     "launch": launching.compare,
     "send": sending.compare,
+    "timers": timers.compare,
+    "memory": memory.compare,
     "serve": serving.compare,
     "list": listing.compare,
 }

@@ -18,7 +18,7 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo_api import reference
+from gonogo_api import hosted, reference
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door, new_request_id
@@ -42,7 +42,8 @@ def open_gate(settings: Settings) -> Gate:
     channels = {**plugged_in(), "email": email_channel(settings)}
     if settings.webhook_url and settings.webhook_secret:
         channels["webhook"] = Webhook(settings.webhook_url, settings.webhook_secret, poster=poster)
-    outside = Outside(settings.checkpoint_file, poster=poster)
+    links = hosted.links_for(settings.public_url, settings.pepper_bytes()) if settings.public_url else None
+    outside = Outside(settings.checkpoint_file, links, poster)
     return Gate(engine, channels=channels, late_start=settings.late, claim_batch=settings.claim_batch, outside=outside)
 
 
@@ -94,7 +95,10 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         return JSONResponse(body, 405, {"Allow": "GET, HEAD", "X-Request-Id": new_request_id()})
 
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/docs": docs}
-    routes = [Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")]
+    routes = [
+        *hosted.routes(door),
+        *(Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")),
+    ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
     app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of
     return app

@@ -191,7 +191,10 @@ def _review(
             start_at=case.start_at,
             now=call.now,
             audience=audience,
-            excluded=lists.excluded(call.connection, case.list_id),
+            excluded={
+                **lists.excluded(call.connection, case.list_id),
+                "suppressed": lists.suppressed(call.connection, case.workspace, case.list_id),
+            },
             channel=case.channel,
         )
     )

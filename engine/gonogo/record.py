@@ -106,7 +106,12 @@ class _Writing:
             **dict.fromkeys(_NONE_YET, 0),
         }
         cases.add_run(connection, {**row, "warnings": []})
-        lists.snapshot(connection, case, proposal.steps, row["id"])
+        taken = lists.snapshot(connection, case, proposal.steps, row["id"])
+        if taken != proposal.recipients:  # somebody unsubscribed since they were counted
+            chain = proposal.chain - proposal.recipients + taken
+            proposal = replace(proposal, recipients=taken, chain=chain)
+            row |= {"recipients": taken, "chain": chain}
+            cases.change_run(connection, row["id"], recipients=taken, chain=chain)
         self.case = replace(
             case,
             run=case.run + 1,

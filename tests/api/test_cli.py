@@ -5,18 +5,21 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from gonogo import database, models
+from gonogo_api.commands.receiving import receiving
 from support.commands import Ended
 from support.house import House, asking, eventually
 from support.server import PEPPER, Client, Server, Tenant, free_port
@@ -463,3 +466,51 @@ def test_a_worker_sends_what_a_server_without_one_took_in(postgresql_blank: str,
             assert worker.wait(30) == 0
     finally:
         server.stop()
+
+
+# The demo
+
+
+def test_the_demo_sends_a_whole_launch_over_smtp_and_tells_where_the_mails_are(shell: Shell) -> None:
+    told = shell.run("demo", "--folder", "here")
+    assert told.code == 0, told.err
+    assert "Status: completed." in told.out
+    assert re.search(r"The mails:  here/mail/new \(600 ", told.out)
+    mails = [message_from_bytes(path.read_bytes()) for path in (shell.folder / "here" / "mail" / "new").iterdir()]
+    assert len({mail["To"] for mail in mails}) == len(mails) == 600
+    assert {mail["Delivered-To"] for mail in mails} == {mail["To"] for mail in mails}
+    assert {mail["Return-Path"] for mail in mails} == {"<spring@acme.example>"}
+
+
+def test_the_mail_server_of_the_demo_keeps_a_message_as_it_was_sent(tmp_path: Path) -> None:
+    said = "Subject: x\r\n\r\n.\r\n..two\r\n.end\r\n"
+    with receiving(tmp_path) as port, smtplib.SMTP("127.0.0.1", port) as client:
+        client.sendmail("ann@example.com", ["bob@example.com", "cid@example.com"], said)
+        client.sendmail("ann@example.com", "dora@example.com", said)
+    kept = sorted(path.read_text() for path in (tmp_path / "new").iterdir())
+    body = "Subject: x\n\n.\n..two\n.end\n"
+    both = "Delivered-To: bob@example.com\nDelivered-To: cid@example.com\n"
+    assert kept == [
+        f"Return-Path: <ann@example.com>\n{both}{body}",
+        f"Return-Path: <ann@example.com>\nDelivered-To: dora@example.com\n{body}",
+    ]
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_mail_server_of_the_demo_keeps_nothing_of_a_message_that_broke_off(tmp_path: Path) -> None:
+    with receiving(tmp_path) as port, socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"EHLO x\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nSubject: x\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        with client.makefile("rb") as lines:
+            assert lines.read().splitlines()[-1].startswith(b"354")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_mail_server_of_the_demo_refuses_what_is_out_of_order(tmp_path: Path) -> None:
+    with receiving(tmp_path) as port, smtplib.SMTP("127.0.0.1", port) as client:
+        assert client.rcpt("b@x")[0] == 503
+        client.mail("a@x")
+        assert client.docmd("DATA")[0] == 503
+        assert client.docmd("WIZARD")[0] == 500
+        assert client.rset()[0] == 250
+        assert client.rcpt("b@x")[0] == 503

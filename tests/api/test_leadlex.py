@@ -245,7 +245,7 @@ def test_an_id_may_be_written_in_capitals(server: Server) -> None:
         for ask in CALLS
         if ask.names_a_row
         and "{email}" not in ask.path
-        and "_id}" in ask.path.replace("key_id", "").replace("member_id", "")
+        and re.search(r"\{(campaign|task|list)_id\}(?!.*_id\})", ask.path)
     ]:
         answer = house.client.call(ask.method, ask.of(campaign.upper(), task.upper(), people.upper()), ask.body)
         assert answer.status_code != 404, ask
@@ -500,8 +500,8 @@ def test_what_nobody_claimed_is_counted_as_what_became_of_its_run(server: Server
 
     def stats(campaign: str) -> dict[str, int]:
         found: dict[str, int] = house.data("GET", f"/v1/campaigns/{campaign}/stats")
-        assert {name: found.pop(name) for name in none} == none
-        return found
+        assert {name: found[name] for name in none} == none
+        return {name: found[name] for name in ("recipients", "pending", "sent", "cancelled", "superseded")}
 
     campaign = house.running()  # the second message to both is due in two days
     assert stats(campaign) == {"recipients": 2, "pending": 2, "sent": 2, "cancelled": 0, "superseded": 0}
@@ -524,7 +524,8 @@ def test_the_ledger_is_read_page_by_page_and_by_state(server: Server) -> None:
 
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [row["recipient"] for row in seen] == [person["email"] for person in house.people(5)]
-    assert set(seen[0]) == {"id", "recipient", "step", "state", "message_id", "claimed_at", "settled_at", "error"}
+    told = {"id", "recipient", "step", "variant", "state", "message_id", "claimed_at", "settled_at", "error"}
+    assert set(seen[0]) == told
     assert {str(mail["Message-ID"]) for mail in house.mails()} == {row["message_id"] for row in seen}
     for state, counts in (("sent", [3, 2]), ("unknown", [0])):
         listed = house.pages(f"/v1/campaigns/{campaign}/messages?state={state}&limit=3")

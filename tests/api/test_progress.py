@@ -220,7 +220,9 @@ def test_many_idle_streams_cost_two_statements_a_second_and_are_not_looked_at(
     assert {("gonogo_campaign" in each, "gonogo_key" in each) for each in told} == {(True, False), (False, True)}
 
 
-def test_who_joins_late_and_who_reads_slowly_is_told_the_newest(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_joins_late_and_who_reads_slowly_is_told_the_newest(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house = House.of(server)
     campaign = house.draft()
     key = str(house.client.key).removeprefix("wbk_").partition("_")[0]

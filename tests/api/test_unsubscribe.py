@@ -3,41 +3,23 @@
 import base64
 import hashlib
 import re
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
-import uvicorn
-from starlette.applications import Starlette
 
-from gonogo.gate import Gate
 from gonogo_api import hosted
-from gonogo_api.door import Door
-from gonogo_api.settings import Settings
 from support.house import LATER, House, eventually
-from support.server import PEPPER, Server, free_port
+from support.server import PEPPER, Server
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}  # RFC 8058, section 3.1
 UNGATED = {"approval": "off", "reason": "a test"}
 
 
 @pytest.fixture
-def pages(server: Server) -> Iterator[str]:
-    """The pages on the server's database, over HTTP."""
-    assert server.engine is not None
-    door = Door(Gate(server.engine), Settings(database_url=server.url, pepper=PEPPER), PEPPER.encode())
-    port = free_port()
-    serving = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=[*hosted.routes(door)]), port=port, log_config=None, lifespan="off", ws="none")
-    )
-    thread = threading.Thread(target=serving.run)
-    thread.start()
-    eventually(lambda: serving.started, True)
-    yield f"http://127.0.0.1:{port}"
-    serving.should_exit = True
-    thread.join()
+def pages(server: Server) -> str:
+    """Where the pages are."""
+    return server.base
 
 
 def sent(server: Server) -> tuple[House, str, list[str]]:

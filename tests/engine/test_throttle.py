@@ -14,7 +14,7 @@ from gonogo.content import Content, Step, Template, Variant
 from gonogo.errors import NotFound
 from gonogo.execution.channels import Message, Receipt
 from gonogo.execution.sending import RETRIES
-from gonogo.store import throttles
+from gonogo.store import lists, throttles
 from gonogo.store.cases import Case
 from support.engine import NOW, SEQUENCE, Bench
 
@@ -363,3 +363,33 @@ def test_one_text_needs_no_drawing(bench: Bench) -> None:
     bench.launched(2)
     bench.jobs.run()
     assert bench.rows("SELECT DISTINCT variant FROM gonogo_ledger") == [(None,)]
+
+
+def test_who_is_suppressed_for_good_is_in_no_audience_and_people_are_told_how_many(bench: Bench) -> None:
+    for n, reason in enumerate(("unsubscribe", "complaint", "bounce", "reply")):
+        suppress(bench, f"p{n}@example.com", reason)
+    bench.clock.move(HOUR)
+    asked = bench.asked(8)
+    assert (asked.recipients, asked.chain) == (5, 5)
+    told = bench.scalar("SELECT body FROM gonogo_payload WHERE body LIKE '%recipients_excluded%'")
+    assert "Left out of the audience (suppressed): 3 contacts." in told
+    bench.did(service.approve, asked.task_id, by=bench.bob)
+    bench.jobs.run()
+    assert bench.sink.addresses == [f"p{n}@example.com" for n in range(3, 8)]
+
+
+def test_who_unsubscribes_between_counting_and_taking_is_not_counted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = lists.snapshot
+
+    def later(connection: sa.Connection, case: Case, steps: int, run_id: str) -> int:
+        row = {"workspace_id": case.workspace, "address_key": key, "reason": "unsubscribe", "at": NOW}
+        connection.execute(throttles.suppression.insert(), row)
+        return take(connection, case, steps, run_id)
+
+    salt = bench.scalar("SELECT salt FROM gonogo_workspace WHERE id = :id", id=bench.workspace)
+    key = address_key(bytes(salt), "p1@example.com")
+    monkeypatch.setattr(lists, "snapshot", later)
+    asked = bench.asked(4)
+    assert (asked.recipients, asked.chain) == (3, 3)  # and the seal tells the same: the audit checks it

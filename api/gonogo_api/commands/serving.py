@@ -25,6 +25,9 @@ from gonogo_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
+#: Seconds that requests in flight are given when the server is told to stop; a client that never reads has no more.
+GRACE = 20
+
 
 def serve(
     host: str = "127.0.0.1",
@@ -40,7 +43,9 @@ def serve(
         ready(settings, migrated=migrate)
         app = create_app(settings, open_gate(settings), executes=worker)
         logs.configure(settings.log_level)
-        config = uvicorn.Config(app, log_config=None, log_level="warning", server_header=False, ws="none")
+        config = uvicorn.Config(
+            app, log_config=None, log_level="warning", server_header=False, ws="none", timeout_graceful_shutdown=GRACE
+        )
         server = uvicorn.Server(config)
         log.info("gonogo serves http://%s:%d on %s", host, sock.getsockname()[1], _shown(settings))
         for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again
@@ -51,6 +56,7 @@ def serve(
 def worker(database_url: DatabaseUrl = None) -> None:
     """Execute launches, and nothing else, on the same database."""
     settings = settings_for(database_url)
+    settings.check_pepper()
     stopping = threading.Event()
     with alone(settings):
         ready(settings, migrated=False)

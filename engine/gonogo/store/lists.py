@@ -15,6 +15,7 @@ contact = table(models.Contact)
 payload = table(models.Payload)
 audience = table(models.Audience)
 ledger = table(models.Ledger)
+suppression = table(models.Suppression)
 run = table(models.Run)
 
 #: What another run may send: nothing of it is out, or an operator took that on themselves.
@@ -198,7 +199,18 @@ def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> s
             .outerjoin(handled, handled.c.contact_id == contact.c.id)
             .where(first < steps, _selected(case))
         )
-    return wanted.where(contact.c.list_id == case.list_id, contact.c.excluded.is_(None))
+    return wanted.where(
+        contact.c.list_id == case.list_id, contact.c.excluded.is_(None), ~_suppressed(case.workspace).exists()
+    )
+
+
+def _suppressed(workspace_id: str) -> sa.Select[Any]:
+    """Why a contact is not written to by any campaign, for good. Index: the primary key of suppressions."""
+    return sa.select(suppression.c.address_key).where(
+        suppression.c.workspace_id == workspace_id,
+        suppression.c.address_key == contact.c.address_key,
+        suppression.c.reason != "reply",
+    )
 
 
 def has_newcomers(connection: sa.Connection, case: Case) -> bool:
@@ -212,15 +224,36 @@ def has_newcomers(connection: sa.Connection, case: Case) -> bool:
         .scalar_subquery()
     )
     joined = sa.select(contact.c.id).where(
-        contact.c.list_id == case.list_id, contact.c.excluded.is_(None), contact.c.position > sa.func.coalesce(last, 0)
+        contact.c.list_id == case.list_id,
+        contact.c.excluded.is_(None),
+        contact.c.position > sa.func.coalesce(last, 0),
+        ~_suppressed(case.workspace).exists(),
     )
     return connection.execute(joined.limit(1)).first() is not None
+
+
+def suppressed(connection: sa.Connection, workspace_id: str, list_id: str) -> int:
+    """How many contacts of a list, of those that are not left out otherwise, are not written to by any campaign.
+
+    Asked from the suppressions, of which there are few: their primary key, and the key of (list_id, address_key).
+    """
+    wanted = (
+        sa.select(sa.func.count(sa.distinct(contact.c.id)))
+        .join(suppression, suppression.c.address_key == contact.c.address_key)
+        .where(
+            suppression.c.workspace_id == workspace_id,
+            suppression.c.reason != "reply",
+            contact.c.list_id == list_id,
+            contact.c.excluded.is_(None),
+        )
+    )
+    return int(connection.execute(wanted).scalar_one())
 
 
 def count_next(connection: sa.Connection, case: Case, steps: int) -> int:
     """How many recipients the next run would have."""
     if not case.run:
-        return case.contacts
+        return case.contacts - suppressed(connection, case.workspace, case.list_id)
     counted = _next_audience(case, steps, contact.c.id).subquery()
     return int(connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one())
 
@@ -245,14 +278,17 @@ def read_audience(connection: sa.Connection, run_id: str) -> Iterator[tuple[str,
         yield row.contact_id, row.body
 
 
-def snapshot(connection: sa.Connection, case: Case, steps: int, run_id: str) -> None:
-    """Take the audience of a run from the list as it is."""
+def snapshot(connection: sa.Connection, case: Case, steps: int, run_id: str) -> int:
+    """Take the audience of a run from the list as it is; how many they are."""
     position = (sa.func.row_number().over(order_by=contact.c.position) - 1).label("nth")
     wanted = _next_audience(case, steps, position, contact.c.id, contact.c.payload)
     taken = wanted.subquery()
     rows = sa.select(sa.literal(run_id), taken.c.nth, taken.c.id, taken.c.payload, taken.c.first_step)
     columns = ["run_id", "position", "contact_id", "payload", "first_step"]
-    connection.execute(audience.insert().from_select(columns, rows))
+    taken_now = connection.execute(
+        audience.insert().from_select(columns, rows), execution_options={"preserve_rowcount": True}
+    )
+    return taken_now.rowcount
 
 
 def leaves(connection: sa.Connection, run_id: str) -> Iterator[str]:

@@ -90,8 +90,8 @@ def watched(
     """These campaigns as they are, by id; those that are gone are left out. `recent` counts the minutes from `since`
     to before `until`. Indexes: the primary keys, gonogo_run_campaign_id_number_key, gonogo_ledger_claimed_idx."""
     asked = {"campaigns": list(campaigns), "since": since, "until": until}
-    found: sa.CursorResult[Any] = connection.execute(_WATCHED, asked)
-    return {row[0]: Watched(*row) for row in found}
+    rows: list[sa.Row[Any]] = list(connection.execute(_WATCHED, asked))
+    return {row[0]: Watched(*tuple(row)) for row in rows}
 
 
 def workspace_of(connection: sa.Connection, campaign_id: str) -> str | None:
