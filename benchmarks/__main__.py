@@ -15,6 +15,7 @@ from benchmarks import (
     profiling,
     sending,
     serving,
+    streams,
     timers,
 )
 from benchmarks.measure import HEADING, Comparison
@@ -29,6 +30,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "timers": timers.compare,
     "memory": memory.compare,
     "serve": serving.compare,
+    "streams": streams.compare,
     "list": listing.compare,
 }
 
