@@ -68,13 +68,16 @@ class Rule(_Part):
 
 
 class Written(_Part):
-    """A policy that asks people."""
+    """A policy that asks people. With `invite` each of them gets a mail with a link; with `link_decides` whoever has
+    that link may decide as the person it was sent to, without a key."""
 
     rules: Annotated[list[Rule], Field(min_length=1, max_length=100)]
     separation: Literal["none", "requester"] = "requester"
     acknowledge: Literal["implicit", "explicit"] = "implicit"
     dismissals: Annotated[int, Field(ge=1, le=100)] = 1
     expires_after: str = "PT72H"
+    invite: bool = False
+    link_decides: bool = False
 
 
 class Off(_Part):
@@ -103,14 +106,19 @@ class Requirement:
     acknowledge: str
     dismissals: int
     expires_after: TimeDelta
+    invite: bool = False
+    link_decides: bool = False
 
     def to_document(self) -> Document:
+        """What is stored, and covered by the seal. A switch that is off is left out, as before there was one."""
+        switched = {"invite": self.invite, "link_decides": self.link_decides}
         return {
             "stages": [{"group": self.group, "quorum": self.need}],
             "separation": self.separation,
             "acknowledge": self.acknowledge,
             "dismissals": self.dismissals,
             "expires_after": self.expires_after.format_iso(),
+            **{name: True for name, on in switched.items() if on},
         }
 
     @classmethod
@@ -123,6 +131,8 @@ class Requirement:
             acknowledge=document["acknowledge"],
             dismissals=document["dismissals"],
             expires_after=TimeDelta.parse_iso(document["expires_after"]),
+            invite=document.get("invite", False),
+            link_decides=document.get("link_decides", False),
         )
 
 
@@ -163,6 +173,8 @@ def rule_on(policy: Written | Off, question: Question) -> Ruling:
         acknowledge=policy.acknowledge,
         dismissals=policy.dismissals,
         expires_after=TimeDelta.parse_iso(policy.expires_after),
+        invite=policy.invite,
+        link_decides=policy.link_decides,
     )
     return Ruling("people", rule.name, requirement)
 
@@ -212,6 +224,8 @@ def _mistakes(policy: Written) -> Iterable[Mistake]:
     for at, name in enumerate(names):
         if name in names[:at]:
             yield Mistake(f"rules[{at}].name", f"another rule is named {name!r}; names must differ")
+    if policy.link_decides and not policy.invite:
+        yield Mistake("link_decides", "links are sent only with `invite`")
     try:
         if not TimeDelta(seconds=1) <= TimeDelta.parse_iso(policy.expires_after) <= TimeDelta(hours=24 * 366):
             yield Mistake("expires_after", "expected a second (PT1S) or more, and a year (PT8784H) at most")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from crash.conftest import BATCH, PATIENCE, Launch
+from crash.scenario import BATCH, PATIENCE, Launch
 
 PEOPLE = 2_000
 Make = Callable[[int], Launch]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crash.conftest import Launch
 from crash.reckoning import Received, differences
+from crash.scenario import Launch
 from support.smtp_sink import program, smtp_sink
 
 PEOPLE = 5_000

@@ -60,6 +60,8 @@ def paths(document: object) -> list[str]:
         pytest.param({"rules": [{**LAST, "name": "\ud800"}]}, ["rules[0].name"], id="a name that is no Unicode"),
         pytest.param({"rules": [LAST], "dismissals": 0}, ["dismissals"], id="no dismissal is enough"),
         pytest.param({"rules": [LAST], "dismissals": True}, ["dismissals"], id="true is no number"),
+        pytest.param({"rules": [LAST], "invite": "yes"}, ["invite"], id="yes is not true"),
+        pytest.param({"rules": [LAST], "link_decides": True}, ["link_decides"], id="links that nobody is sent"),
         pytest.param({"approval": "off"}, ["reason"], id="off without a reason"),
         pytest.param({"approval": "off", "reason": ""}, ["reason"], id="off with an empty reason"),
         pytest.param({"approval": "on", "reason": "a test"}, ["approval"], id="neither on nor off"),
@@ -144,7 +146,8 @@ def policies(draw: st.DrawFn) -> Document:
     rules = draw(st.lists(st.tuples(_WHENS, _APPROVALS), max_size=5))
     last = draw(_APPROVALS.filter(lambda approve: approve != "auto"))
     written = [{"name": f"rule {at}", "when": when, "approve": approve} for at, (when, approve) in enumerate(rules)]
-    return {"rules": [*written, {"name": "last", "approve": last}], "dismissals": draw(st.integers(1, 100))}
+    switches = draw(st.sampled_from([{}, {"invite": True}, {"invite": True, "link_decides": True}]))
+    return {"rules": [*written, {"name": "last", "approve": last}], "dismissals": draw(st.integers(1, 100)), **switches}
 
 
 QUESTIONS = st.builds(Question, st.integers(0, 14), st.sampled_from(["email", "sms", "webhook"]), st.booleans())
@@ -176,6 +179,8 @@ def test_the_first_rule_that_matches_decides_and_there_always_is_one(document: D
         acknowledge="implicit",
         dismissals=document["dismissals"],
         expires_after=TimeDelta(hours=72),
+        invite=document.get("invite", False),
+        link_decides=document.get("link_decides", False),
     )
 
 
@@ -183,6 +188,25 @@ def test_the_first_rule_that_matches_decides_and_there_always_is_one(document: D
 def test_a_requirement_is_read_back_as_it_was_written(document: Document, question: Question) -> None:
     requirement = rule_on(parse(document), question).requirement
     assert requirement is None or Requirement.from_document(requirement.to_document()) == requirement
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"invite": False, "link_decides": False}, {"invite": True}, {"invite": True, "link_decides": True}],
+    ids=["none", "off", "invites", "links decide"],
+)
+def test_a_requirement_tells_of_a_switch_only_where_it_is_on(switches: Document) -> None:
+    policy = parse(asking(2, acknowledge="explicit", **switches))
+    requirement = rule_on(policy, Question(1, "email", clean=True)).requirement
+    assert requirement is not None
+    assert requirement.to_document() == {
+        "stages": [{"group": "approvers", "quorum": 2}],
+        "separation": "none",
+        "acknowledge": "explicit",
+        "dismissals": 1,
+        "expires_after": "PT72H",
+        **{name: True for name, on in switches.items() if on},
+    }
 
 
 @given(QUESTIONS)

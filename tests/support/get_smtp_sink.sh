@@ -4,7 +4,7 @@
 set -eu
 mkdir -p "$1" && cd "$1"
 [ "$(id -u)" != 0 ] || apt-get -q update >/dev/null
-apt-get -q download postfix >/dev/null 2>&1
+apt-get -q download postfix >/dev/null 2>&1 || { echo "apt-get can't download the package postfix" >&2; exit 1; }
 dpkg-deb -x postfix_*.deb root && rm postfix_*.deb
 cat > smtp-sink <<'SH'
 #!/bin/sh
