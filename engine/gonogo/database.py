@@ -21,6 +21,7 @@ from gonogo.errors import DatabaseUnusable
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT = 10_000  # milliseconds that a transaction waits for SQLite's write lock
+IDLE_TIMEOUT = 5_000  # milliseconds that PostgreSQL waits for the next statement of an open transaction
 #: The first SQLite without the WAL-reset bug, which can corrupt a file in WAL mode (sqlite.org/wal.html).
 WAL_FIXED = (3, 51, 3)
 _FULL = 2  # PRAGMA synchronous: NORMAL loses the last commits when the power goes
@@ -35,7 +36,9 @@ def connect(url: str) -> sa.Engine:
     except sa.exc.ArgumentError:
         raise DatabaseUnusable(_WANTED) from None  # the address may hold a password: it is not repeated
     if address.drivername in _POSTGRESQL:
-        return sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "connect", _give_up_idle)
+        return engine
     if address.drivername != "sqlite":
         raise DatabaseUnusable(f"{_WANTED}, not {address.drivername}")
     return _connect_sqlite(address)
@@ -146,6 +149,13 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, obj
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     made = insert(table).values(row).on_conflict_do_nothing()
     return connection.execute(made, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+def _give_up_idle(connection: Any, _: object) -> None:
+    """Have the server end a transaction whose process stands still: it would keep its locks from who takes over."""
+    connection.autocommit = True
+    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT}")
+    connection.autocommit = False
 
 
 def _library() -> ModuleType:

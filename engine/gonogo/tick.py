@@ -23,6 +23,8 @@ Due = tuple[Any, ...]  # a use case, the workspace, and what else it is called w
 TURN = TimeDelta(seconds=3)
 #: A campaign that should be sending, and of which nothing was heard for so long, is handed out again.
 FORGOTTEN = TimeDelta(seconds=30)
+#: Milliseconds that one campaign may keep the clock waiting for its lock.
+PATIENCE = 2_000
 #: How many rows one question answers; what is left comes with the next tick.
 MOST = 100
 
@@ -46,6 +48,7 @@ class Tick:
                 *((service.take_over, *found) for found in ledger.lapsed(connection, now, MOST)),
                 *((service.wake, *found) for found in ledger.waking(connection, now, MOST)),
                 *((service.redispatch, *found) for found in ledger.idle(connection, now - FORGOTTEN, MOST)),
+                *((service.redispatch, *found) for found in ledger.unbegun(connection, now - FORGOTTEN, MOST)),
             ]
         for verb, workspace, *what in todo:
             self._do(verb, workspace, *what)
@@ -54,6 +57,8 @@ class Tick:
     def _do(self, verb: Callable[..., object], workspace: str, *what: str) -> None:
         try:
             with self.engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {PATIENCE}")
                 verb(Call(connection, machine(workspace), self.clock.now(), self.jobs, self.late_start), *what)
         except Exception:  # one campaign's trouble must not hold up the others; it is due again in a second
             log.exception("%s failed", verb.__name__, extra={"workspace": workspace, "campaign": what[0]})

@@ -108,7 +108,7 @@ class TestManyWorkers:
                     run.completes()
         assert (run.differences(), run.unknown) == ([], 0)
 
-    @pytest.mark.parametrize("point", ["claimed", "out"])
+    @pytest.mark.parametrize("point", ["claimed", "out", "before-settle"])
     def test_a_worker_stopped_for_longer_than_its_lease_sends_nothing_under_it(self, launch: Make, point: str) -> None:
         """As fast as the product is: another one has the run in less than ten seconds."""
         run = launch(10 * BATCH)

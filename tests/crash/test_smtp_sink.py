@@ -9,11 +9,10 @@ import pytest
 
 from crash.reckoning import Received, differences
 from crash.scenario import Launch
-from support.smtp_sink import program, smtp_sink
+from support.smtp_sink import smtp_sink
 
 PEOPLE = 5_000
 
-pytestmark = pytest.mark.skipif(program() is None, reason="smtp-sink is not there: run `make test-smtp-sink`")
 
 
 @pytest.fixture

@@ -157,7 +157,8 @@ def test_what_time_makes_due_is_found_by_its_index(listed: Listed) -> None:
     asked: dict[str, Callable[[], object]] = {
         "gonogo_campaign_due_idx": partial(cases.due, listed.connection, now, LIMIT),
         "gonogo_task_deadline_idx": partial(cases.overdue, listed.connection, now, LIMIT),
-        "gonogo_campaign_sending_idx": partial(ledger.idle, listed.connection, now, LIMIT),
+        "gonogo_campaign_sending_idx": partial(ledger.unbegun, listed.connection, now, LIMIT),
+        "gonogo_run_under_way_idx": partial(ledger.idle, listed.connection, now, LIMIT),
         "gonogo_run_waking_idx": partial(ledger.waking, listed.connection, now, LIMIT),
     }
     for index, ask in asked.items():

@@ -126,10 +126,17 @@ def test_a_mail_that_can_not_be_written_is_rejected_and_the_rest_goes(inbox: Inb
 
 
 def test_nothing_is_tried_once_time_has_run_out(inbox: Inbox, dial: Dial) -> None:
-    left = iter([True, True, False])
+    left = iter([True] * 4)  # asked before a message, and before it is handed over
     delivery = dial(inbox.port, connections=1).deliver(people(4), lambda: next(left, False))
     assert delivery == Delivery([SENT, SENT, None, None])
     assert inbox.recipients == ["p0@example.com", "p1@example.com"]
+
+
+def test_a_message_is_not_handed_over_once_time_ran_out_on_the_way_to_it(inbox: Inbox, dial: Dial) -> None:
+    left = iter([True, True, True])
+    delivery = dial(inbox.port, connections=1).deliver(people(3), lambda: next(left, False))
+    assert delivery == Delivery([SENT, None, None])
+    assert inbox.recipients == ["p0@example.com"]
 
 
 def test_a_relay_that_is_not_there_is_trouble_at_once(dial: Dial) -> None:

@@ -33,6 +33,7 @@ class Segment:
     salt: bytes
     opened_at: Instant
     deadline: float  # on the monotonic clock: after it nothing may be sent under this lease
+    size: int  # of the next batch
     batches: int = 0
     trouble: str | None = None  # why the channel can't carry anything now
     cure: str = "time"

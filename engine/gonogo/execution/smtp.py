@@ -110,7 +110,7 @@ class Smtp:
                 if troubles or not in_time():
                     return
                 try:
-                    receipts[at] = await self._delivered(message)
+                    receipts[at] = await self._delivered(message, in_time)
                 except ChannelUnavailable as error:
                     troubles.append(error)
 
@@ -122,8 +122,9 @@ class Smtp:
 
     # One message
 
-    async def _delivered(self, message: Message) -> Receipt:
-        """Try until the relay says yes or no, a few times. Raises ChannelUnavailable."""
+    async def _delivered(self, message: Message, in_time: Callable[[], bool]) -> Receipt | None:
+        """Try until the relay says yes or no, a few times; None where time ran out before the message was handed over.
+        Raises ChannelUnavailable."""
         try:
             data = compose(message, b"\r\n")
         except MailInvalid as error:
@@ -133,12 +134,12 @@ class Smtp:
             await asyncio.sleep(pause)
             try:
                 async with self._slots:
-                    return await self._tried(message, data)
+                    return await self._tried(message, data, in_time)
             except _Later as error:
                 refusal = str(error)
         return Receipt("deferred", refusal)
 
-    async def _tried(self, message: Message, data: bytes) -> Receipt:
+    async def _tried(self, message: Message, data: bytes, in_time: Callable[[], bool]) -> Receipt | None:
         """One try. Raises _Later and ChannelUnavailable."""
         smtp = await self._for_sender(message.sender_email)
         clean = False
@@ -149,6 +150,8 @@ class Smtp:
                 if error.code < NEVER:  # for now, or an answer that is none: nothing of the message is out
                     raise _Later(_said(error)) from error
                 return Receipt("rejected", _said(error))
+            if not in_time():  # connecting, or a pause before this try, may have taken long
+                return None
             receipt = await _handed_over(smtp, data)
             clean = receipt == SENT
             return receipt

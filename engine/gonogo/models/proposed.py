@@ -19,6 +19,10 @@ class Move(Base, table=True):
     target: str = Field(primary_key=True)
 
 
+#: A run that sends, or should.
+UNDER_WAY = "begun_at IS NOT NULL AND closed_at IS NULL AND wake_at IS NULL AND waiting_for IS NULL"
+
+
 class Run(Base, table=True):
     """One proposed launch. What it pins never changes once it is sealed; its columns below tell how it went."""
 
@@ -30,6 +34,12 @@ class Run(Base, table=True):
             "wake_at",
             sqlite_where=sa.text("wake_at IS NOT NULL"),
             postgresql_where=sa.text("wake_at IS NOT NULL"),
+        ),
+        Index(
+            "gonogo_run_under_way_idx",
+            "begun_at",
+            sqlite_where=sa.text(UNDER_WAY),
+            postgresql_where=sa.text(UNDER_WAY),
         ),
         {"sqlite_with_rowid": False},
     )

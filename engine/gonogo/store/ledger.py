@@ -370,26 +370,35 @@ def lapsed(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[st
 
 
 #: With literal values: SQLite takes a partial index only where it reads the condition of the index in the statement.
-_SENDING = sa.text("gonogo_campaign.state IN ('active', 'running')")
+_UNDER_WAY = sa.text(
+    "gonogo_run.begun_at IS NOT NULL AND gonogo_run.closed_at IS NULL"
+    " AND gonogo_run.wake_at IS NULL AND gonogo_run.waiting_for IS NULL"
+)
+_HANDED_OUT = sa.text("gonogo_campaign.state IN ('active', 'running')")
 
 
 def idle(connection: sa.Connection, since: Instant, limit: int) -> list[tuple[str, str]]:
-    """(workspace, campaign) that should be sending, wait for nothing, that no lease is held for, and that nothing was
-    heard of since. Index: gonogo_campaign_sending_idx."""
-    wanted = (
+    """(workspace, campaign) that is running, waits for nothing, that no lease is held for, and that nothing was heard of
+    since. Asked from the runs under way, never from those that wait. Index: gonogo_run_under_way_idx."""
+    of_run = sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run)
+    begun = run.c.begun_at < since  # which SQLite needs to be told, or it begins with the campaigns
+    running = _unheard_of(since, limit).join(run, of_run).where(_UNDER_WAY, begun, campaign.c.state == "running")
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(running)]
+
+
+def unbegun(connection: sa.Connection, since: Instant, limit: int) -> list[tuple[str, str]]:
+    """The same for campaigns that were handed out and have not begun. Index: gonogo_campaign_sending_idx."""
+    handed_out = _unheard_of(since, limit).where(_HANDED_OUT, campaign.c.state == "active")
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(handed_out)]
+
+
+def _unheard_of(since: Instant, limit: int) -> sa.Select[Any]:
+    return (
         sa.select(campaign.c.workspace_id, campaign.c.id)
-        .join(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
         .outerjoin(lease, lease.c.campaign_id == campaign.c.id)
-        .where(
-            _SENDING,
-            campaign.c.updated_at < since,
-            lease.c.token.is_(None),
-            run.c.wake_at.is_(None),
-            run.c.waiting_for.is_(None),
-        )
+        .where(campaign.c.updated_at < since, lease.c.token.is_(None))
         .limit(limit)
     )
-    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
 
 
 _AWAKE = sa.text("gonogo_run.wake_at IS NOT NULL")

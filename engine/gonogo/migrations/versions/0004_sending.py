@@ -14,6 +14,7 @@ STATES = (
     "state IN ('claimed', 'sent', 'unknown', 'deferred', 'released', 'rejected', 'failed', 'skipped', 'cancelled',"
     " 'superseded')"
 )
+UNDER_WAY = "begun_at IS NOT NULL AND closed_at IS NULL AND wake_at IS NULL AND waiting_for IS NULL"
 
 
 def upgrade() -> None:
@@ -43,6 +44,13 @@ def _columns() -> None:
     op.add_column("gonogo_run", sa.Column("complained", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("replied", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("unsubscribed", sa.Integer(), server_default="0", nullable=False))
+    op.create_index(
+        "gonogo_run_under_way_idx",
+        "gonogo_run",
+        ["begun_at"],
+        sqlite_where=sa.text(UNDER_WAY),
+        postgresql_where=sa.text(UNDER_WAY),
+    )
     op.create_index(
         "gonogo_run_waking_idx",
         "gonogo_run",
