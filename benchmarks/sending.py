@@ -35,7 +35,7 @@ from support.pgserver import PgServer
 from support.smtp_sink import smtp_sink
 
 RECIPIENTS = 100_000
-BATCH = 20  # as many messages as the executor claims at a time
+BATCH = 100  # as many messages as the executor claims at a time, where they go out fast
 CONNECTIONS = 4
 ROUNDS = 3
 FIRSTS = 20
