@@ -37,12 +37,12 @@ if TYPE_CHECKING:  # what needs a database is loaded when it is asked for
     from gonogo.ballots import Ballot
     from gonogo.call import Outcome
     from gonogo.campaign import CAMPAIGN
-    from gonogo.content import Content, Step, Template
+    from gonogo.content import Content, Step, Template, Variant
     from gonogo.database import prepare
     from gonogo.definition import Blocker, Condition, Decision, Flow, FlowInvalid, Move, validate
     from gonogo.errors import Conflict, DatabaseUnusable, GonogoError, Invalid, NotFound
     from gonogo.facts import Facts
-    from gonogo.gate import Gate
+    from gonogo.gate import Gate, Outside
     from gonogo.machine import decide
     from gonogo.migrations import migrate
 
@@ -67,8 +67,10 @@ _HOME = {
     "Move": "definition",
     "NotFound": "errors",
     "Outcome": "call",
+    "Outside": "gate",
     "Step": "content",
     "Template": "content",
+    "Variant": "content",
     "decide": "machine",
     "migrate": "migrations",
     "prepare": "database",
@@ -94,8 +96,10 @@ __all__ = [
     "Move",
     "NotFound",
     "Outcome",
+    "Outside",
     "Step",
     "Template",
+    "Variant",
     "decide",
     "migrate",
     "prepare",

@@ -259,7 +259,7 @@ def test_two_posts_at_once_decide_once(mailing: Mailing) -> None:
         asked = Asked.of(mailing, asking(quorum, link_decides=True, dismissals=2), "bob")
         url = asked.link("bob")
         [seal] = re.findall(r'name="seal" value="([0-9a-f]+)"', look(url).text)
-        start, statuses = threading.Barrier(6), []
+        start, statuses = threading.Barrier(6), list[int]()
 
         def knock(url: str, form: dict[str, str], start: threading.Barrier, into: list[int]) -> None:
             start.wait()

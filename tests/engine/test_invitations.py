@@ -32,7 +32,7 @@ MINUTE = TimeDelta(minutes=1)
 
 
 def inviting(quorum: int = 1, **more: object) -> Document:
-    return asking(quorum, invite=True, **more)
+    return {**asking(quorum), "invite": True, **more}
 
 
 def deliver(bench: Bench, channel: Channel | None = None) -> int:
@@ -203,6 +203,7 @@ def test_a_mail_that_does_not_get_through_is_tried_for_three_days_each_time_afte
     while "pending" in {state for state, _, _ in mails(bench, case)}:
         bench.clock.at = next_at(bench)
         deliver(bench)
+        assert len(tried) < 100
 
     at = [when for when, address in tried if address == MAY_DECIDE[0]]
     pauses = [(later - sooner).total("seconds") for sooner, later in pairwise(at)]
@@ -288,16 +289,15 @@ def test_nothing_is_held_while_mails_go_out_and_nobody_else_sends_them(bench: Be
 def test_what_a_slow_sender_says_of_an_older_mail_changes_nothing(bench: Bench) -> None:
     case = bench.asked(policy=inviting())
 
-    def slow(message: Message) -> Receipt:
-        bench.sink.answers = lambda _: None
+    def slow(_: Message) -> Receipt:
+        bench.sink.answers = lambda _: Receipt("deferred", "450 busy")
         bench.clock.at += review_mail.LEASE
         deliver(bench)
         return Receipt("rejected", "550 too late")
 
     bench.sink.answers = slow
     deliver(bench)
-    assert mails(bench, case) == [("sent", 1, None)] * 3
-    assert all(follow(bench, token(to(bench, name)[-1])) for name in ("bob", "cid", "dora"))
+    assert mails(bench, case) == [("pending", 1, "450 busy")] * 3
 
 
 # What makes a mail pointless, and a link useless

@@ -378,8 +378,8 @@ _HANDED_OUT = sa.text("gonogo_campaign.state IN ('active', 'running')")
 
 
 def idle(connection: sa.Connection, since: Instant, limit: int) -> list[tuple[str, str]]:
-    """(workspace, campaign) that is running, waits for nothing, that no lease is held for, and that nothing was heard of
-    since. Asked from the runs under way, never from those that wait. Index: gonogo_run_under_way_idx."""
+    """(workspace, campaign) that is running, waits for nothing, that no lease is held for, and that nothing was heard
+    of since. Asked from the runs under way, never from those that wait. Index: gonogo_run_under_way_idx."""
     of_run = sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run)
     begun = run.c.begun_at < since  # which SQLite needs to be told, or it begins with the campaigns
     running = _unheard_of(since, limit).join(run, of_run).where(_UNDER_WAY, begun, campaign.c.state == "running")
