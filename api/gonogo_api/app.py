@@ -18,7 +18,7 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo_api import hosted, reference
+from gonogo_api import hosted, reference, review_page
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door, new_request_id
@@ -97,6 +97,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
     pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/docs": docs}
     routes = [
         *hosted.routes(door),
+        *review_page.routes(door),
         *(Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})

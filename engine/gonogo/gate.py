@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from whenever import TimeDelta
 
-from gonogo import database, deliveries, migrations, service, workspaces
+from gonogo import database, deliveries, migrations, review_mail, service, workspaces
 from gonogo.actor import Actor, machine
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
@@ -127,7 +127,8 @@ class Gate:
         self._stopping.clear()
         self.executor.draining.clear()
         self.jobs.start()
-        for name, work in (("gonogo-tick", self._tick), ("gonogo-notices", self._tell)):
+        works = {"gonogo-tick": self._tick, "gonogo-notices": self._tell, "gonogo-invitations": self._invite}
+        for name, work in works.items():
             self._threads.append(threading.Thread(target=work, args=(every,), name=name, daemon=True))
             self._threads[-1].start()
 
@@ -162,6 +163,20 @@ class Gate:
             except Exception:
                 log.exception("notices could not be delivered; it tries again")
             if not delivered:
+                self._stopping.wait(every)
+
+    def _invite(self, every: float) -> None:
+        """Send mails to reviewers; in a thread of its own, because a relay may take its time."""
+        links, channel = self.outside.links, self.executor.channels.get("email")
+        if links is None or channel is None:
+            return
+        while not self._stopping.is_set():
+            settled = 0
+            try:
+                settled = review_mail.deliver_due(self.engine, self.clock, channel, links)
+            except Exception:
+                log.exception("mails to reviewers could not be sent; it tries again")
+            if not settled:
                 self._stopping.wait(every)
 
     # Use cases, in order of a campaign's life

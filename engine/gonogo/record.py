@@ -9,7 +9,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gonogo import notices, seal
+from gonogo import invitations, notices, seal
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE
@@ -75,6 +75,7 @@ class _Writing:
         self._step()
         self._run()
         notices.announce(self.call, self.event, self.before, self.case)
+        invitations.invite(self.call, self.before, self.case)
         self._enqueue()
         return self.case
 

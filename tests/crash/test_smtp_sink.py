@@ -14,7 +14,6 @@ from support.smtp_sink import smtp_sink
 PEOPLE = 5_000
 
 
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """Where anybody may write: smtp-sink, started by root, runs as nobody."""

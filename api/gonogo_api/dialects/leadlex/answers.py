@@ -141,6 +141,8 @@ class RequirementShown(Shown):
     acknowledge: str
     dismissals: int
     expires_after: str
+    invite: NotRequired[bool]
+    link_decides: NotRequired[bool]
 
 
 class Preflight(Shown):
