@@ -123,7 +123,12 @@ class Listener(logging.Handler):
         self.metrics = metrics
 
     def emit(self, record: logging.LogRecord) -> None:
-        said: Mapping[str, Any] = vars(record)
+        try:
+            self._count(vars(record))
+        except Exception:  # whoever logs must not stumble over who counts
+            self.handleError(record)
+
+    def _count(self, said: Mapping[str, Any]) -> None:
         if "decided" in said:
             self.metrics.decisions.labels(said["decided"], said["outcome"]).inc()
         for state, count in said.get("settled", {}).items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from whenever import Instant
 
 from gonogo.call import Call
-from gonogo.campaign import ACTIVE, OVER, PAUSED, RUNNING, SCHEDULED
+from gonogo.campaign import ACTIVE, DRAFT, OVER, PAUSED, RUNNING, SCHEDULED
 from gonogo.execution.throttle import Throttle
 from gonogo.execution.waiting import WAITING
 from gonogo.models import Document
@@ -39,6 +39,12 @@ def why(call: Call, campaign_id: str) -> list[Reason]:
         found += _waiting(case)
         found += _no_worker(call)
     return found
+
+
+def held_up(call: Call, campaign_id: str) -> list[Reason]:
+    """The same for a campaign that is under way; nothing for a draft, and for one that is over. Raises NotFound."""
+    case = cases.read(call.connection, call.by.workspace, campaign_id)
+    return [] if case.state in (DRAFT, *OVER) else why(call, campaign_id)
 
 
 def _of_state(call: Call, case: Case) -> Iterator[Reason]:

@@ -13,6 +13,8 @@ MODULES = sorted(Path(gonogo_api.dialects.__path__[0]).rglob("*.py"))
 TABLES = ("contract", "status_of", "task_status")
 STATUSES = ("status", "status_of", "task_status")
 OWN = ("state", "task_status", "closed_as")
+#: States that are no campaign's: of deliveries to webhooks, and of test sends.
+OTHERS = ("webhooks.py: reads state", "rehearsals.py: reads state")
 
 
 def found(module: Path) -> list[str]:
@@ -24,8 +26,9 @@ def found(module: Path) -> list[str]:
 
 
 def _wrong(tree: ast.AST, looked_up: set[int], words: set[str]) -> Iterator[tuple[int, str]]:
+    of_an_app = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}  # app.state.door
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in OWN and id(node) not in looked_up:
+        if isinstance(node, ast.Attribute) and node.attr in OWN and id(node) not in looked_up | of_an_app:
             yield node.lineno, f"reads {node.attr}"
         if isinstance(node, ast.ImportFrom) and node.module == "gonogo.campaign":
             yield node.lineno, "knows the engine's states"
@@ -64,7 +67,7 @@ def _name(node: ast.AST | None) -> str:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_dialect_reads_or_compares_the_engines_states(module: Path) -> None:
-    assert found(module) == []
+    assert [each for each in found(module) if f"{module.name}: {each.partition(': ')[2]}" not in OTHERS] == []
 
 
 @pytest.mark.parametrize(

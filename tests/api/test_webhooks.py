@@ -20,6 +20,27 @@ def hears() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[dict[str, Server]]:
+    """Servers on both databases that deliver nothing by themselves: the tests say when."""
+    cluster, name = request.getfixturevalue("postgresql"), f"quiet_{tmp_path_factory.mktemp('name').parent.name}"
+    urls = {"postgresql": cluster.create(name.replace("-", "_"))}
+    urls["sqlite"] = f"sqlite:///{tmp_path_factory.mktemp('quiet')}/gonogo.db"
+    servers = {
+        backend: Server(url, tmp_path_factory.mktemp(backend), arguments=("--no-worker",)).start()
+        for backend, url in urls.items()
+    }
+    yield servers
+    for each in servers.values():
+        each.stop()
+    cluster.drop(name.replace("-", "_"))
+
+
+@pytest.fixture
+def server(quiet: dict[str, Server], backend: str) -> Server:
+    return quiet[backend]
+
+
+@pytest.fixture(scope="module")
 def allowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that may call private addresses."""
     folder = tmp_path_factory.mktemp("allowing")

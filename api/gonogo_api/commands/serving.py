@@ -56,7 +56,6 @@ def serve(
 def worker(database_url: DatabaseUrl = None) -> None:
     """Execute launches, and nothing else, on the same database."""
     settings = settings_for(database_url)
-    settings.check_pepper()
     stopping = threading.Event()
     with alone(settings):
         ready(settings, migrated=False)

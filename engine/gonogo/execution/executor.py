@@ -187,6 +187,7 @@ class Executor:
             call = self._call(connection, held.workspace)
             case = cases.lock(connection, held.workspace, held.campaign)
             counts = self._settle(call, held, settled)
+            became = dict(counts)
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
                 return None  # taken for dead meanwhile: what was claimed is listed as unknown
             leave = self._leave(call, held, case, counts)
@@ -197,7 +198,7 @@ class Executor:
                 self._end(call, held, case, counts, ending)
                 batch = None
         told = {"workspace": held.workspace, "campaign": held.campaign, "run": held.run_id}
-        log.debug("a batch was settled", extra={"settled": counts, **told})
+        log.debug("a batch was settled", extra={"settled": became, **told})
         held.deadline = deadline
         held.batches += 1
         return batch

@@ -13,9 +13,8 @@ from whenever import Instant
 
 from gonogo import progress
 from gonogo.call import Call
-from gonogo.campaign import DRAFT, OVER
 from gonogo.progress import Progress
-from gonogo.why import Reason, why
+from gonogo.why import Reason, held_up, why
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.answers import CampaignWord, data
 from gonogo_api.dialects.leadlex.shapes import DIALECT, UUID, known
@@ -133,7 +132,7 @@ def told(found: Progress) -> bytes:
 
 def _stats(call: Call, campaign_id: str) -> Stats:
     found = progress.progress(call, campaign_id)
-    stands_still = why(call, campaign_id) if found.state not in (DRAFT, *OVER) else []
+    stands_still = held_up(call, campaign_id)
     return Stats(
         **_progress(found),
         waiting=Waiting(code=stands_still[0].code, message=stands_still[0].message) if stands_still else None,
