@@ -5,16 +5,12 @@ that the link was sent to: the link alone is the right to where the policy says 
 takes that person's key along. The secret in the path also keeps another site from sending the form.
 """
 
-import base64
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, PackageLoader, Template, select_autoescape
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -33,12 +29,11 @@ from gonogo_api.auth import Visitor, identify, note_use
 from gonogo_api.door import Door, Visit
 from gonogo_api.hosted import links_for
 from gonogo_api.problems import Problem
+from gonogo_api.public import ALLOWED, METHODS, answer, template
 from gonogo_api.rates import Limiter
 
 log = logging.getLogger(__name__)
 
-ALLOWED = ("GET", "HEAD", "POST")
-_OTHERS = ("PUT", "PATCH", "DELETE", "OPTIONS")
 #: Bytes of a form: the longest comment fits, whatever it is written in.
 MOST = 100_000
 MOST_OF_A_COMMENT = 5000
@@ -92,7 +87,7 @@ class Form:
 def routes(door: Door) -> list[Route]:
     """The pages, wherever links lead now: links that were sent out before still do."""
     desk = _Desk(door, links_for("", door.pepper), Limiter(KEYS, door.gate.engine))
-    return [Route("/r/{token}", _page(desk), methods=[*ALLOWED, *_OTHERS])]
+    return [Route("/r/{token}", _page(desk), methods=list(METHODS))]
 
 
 def _page(desk: "_Desk") -> Callable[[Request], Awaitable[HTMLResponse]]:
@@ -233,26 +228,5 @@ def _name(call: Call, person: str) -> str:
 
 
 def _shown(what: str, extra: dict[str, str] | None = None, **told: Any) -> HTMLResponse:
-    page = _template().render(what=what, most=MOST_OF_A_COMMENT, **told)
-    style = page.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    only = f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'"
-    headers = {
-        "Content-Security-Policy": f"{only}; base-uri 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",  # the address may be the right to decide
-        "X-Robots-Tag": "noindex, nofollow",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-        **(extra or {}),
-    }
-    if what == "method":
-        headers["Allow"] = ", ".join(ALLOWED)
-    if what == "failed":
-        headers["Retry-After"] = "60"
-    return HTMLResponse(page, _STATUS[what], headers)
-
-
-@cache
-def _template() -> Template:
-    made = Environment(loader=PackageLoader("gonogo_api", "pages"), autoescape=select_autoescape(), trim_blocks=True)
-    return made.get_template("review.html")
+    page = template("review.html").render(what=what, most=MOST_OF_A_COMMENT, **told)
+    return answer(page, what, _STATUS[what], extra)

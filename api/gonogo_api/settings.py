@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from whenever import TimeDelta
 
 from gonogo.errors import DatabaseUnusable
+from gonogo.execution.posting import Target, key_of
 from gonogo.execution.smtp import Relay
-from gonogo.execution.webhook import Webhook
 from gonogo.models import DIALECTS
 
 
@@ -82,7 +82,8 @@ class Settings(BaseSettings):
         if bool(self.webhook_url) != bool(self.webhook_secret):
             raise ValueError("expected with GONOGO_WEBHOOK_SECRET, or neither")
         if self.webhook_url and self.webhook_secret:
-            Webhook(self.webhook_url, self.webhook_secret).close()
+            Target.parse(self.webhook_url)
+            key_of(self.webhook_secret)
 
     def _check_rate(self) -> None:
         try:

@@ -7,7 +7,6 @@ notice goes out again under the same id.
 
 import json
 import logging
-import random
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from whenever import Instant, TimeDelta
 
 from gonogo.call import Call
-from gonogo.clock import Clock, new_id
+from gonogo.clock import Clock, new_id, pause
 from gonogo.errors import Invalid
 from gonogo.execution.posting import Answer, NotPosted, Target, Unanswered, new_secret
 from gonogo.models import Document
@@ -202,18 +201,12 @@ def _settle(connection: sa.Connection, row: sa.Row[Any], held: Instant, said: Sa
     if said.error is None:
         values |= {"state": "delivered", "settled_at": now}
     else:
-        after = now + TimeDelta(seconds=_pause(row.tries, said.retry_after))
+        after = now + pause(PAUSES, row.tries, said.retry_after)
         if after > row.at + PATIENCE or row.removed_at is not None:
             values |= {"state": "failed", "settled_at": now}
             after = now
     if notices.settle(connection, row, held, **values):
         notices.let_follow(connection, row, after)
-
-
-def _pause(tries: int, asked: float) -> float:
-    """Seconds, drawn so that what failed together does not come back together."""
-    drawn = PAUSES[min(tries, len(PAUSES) - 1)] * random.uniform(0.75, 1)  # noqa: S311 - no secret
-    return max(drawn, min(asked, PAUSES[-1]))
 
 
 def _endpoint(row: sa.Row[Any]) -> EndpointView:

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,27 +157,25 @@ class Gate:
 
     def _tell(self, every: float) -> None:
         """Deliver notices to webhooks; in a thread of its own, because a receiver may take its time."""
-        while not self._stopping.is_set():
-            delivered = 0
-            try:
-                delivered = deliveries.deliver_due(self.engine, self.clock, self.outside.poster.post)
-            except Exception:
-                log.exception("notices could not be delivered; it tries again")
-            if not delivered:
-                self._stopping.wait(every)
+        post = self.outside.poster.post
+        self._deliver("notices", partial(deliveries.deliver_due, self.engine, self.clock, post), every)
 
     def _invite(self, every: float) -> None:
         """Send mails to reviewers; in a thread of its own, because a relay may take its time."""
         links, channel = self.outside.links, self.executor.channels.get("email")
-        if links is None or channel is None:
-            return
+        if links is not None and channel is not None:
+            deliver = partial(review_mail.deliver_due, self.engine, self.clock, channel, links)
+            self._deliver("mails to reviewers", deliver, every)
+
+    def _deliver(self, what: str, round_of: Callable[[], int], every: float) -> None:
+        """Deliver one round after the other, and rest where one had nothing to deliver."""
         while not self._stopping.is_set():
-            settled = 0
+            delivered = 0
             try:
-                settled = review_mail.deliver_due(self.engine, self.clock, channel, links)
-            except Exception:
-                log.exception("mails to reviewers could not be sent; it tries again")
-            if not settled:
+                delivered = round_of()
+            except Exception:  # the database may be gone for a moment: what is due then stays due
+                log.exception("%s could not be delivered; it tries again", what)
+            if not delivered:
                 self._stopping.wait(every)
 
     # Use cases, in order of a campaign's life

@@ -1,12 +1,11 @@
 """How much a sender, a pool of senders, or a launch that goes wrong may do: set by the workspace."""
 
-from whenever import Instant, TimeZoneNotFoundError
-
 from gonogo.call import Call
 from gonogo.errors import Invalid
 from gonogo.execution.throttle import DEFAULTS
 from gonogo.execution.windows import day_of
 from gonogo.models import Document
+from gonogo.review.timing import zone_exists
 from gonogo.store import throttles, workspaces
 from gonogo.store.throttles import Limit
 
@@ -21,10 +20,8 @@ def set_cap(call: Call, kind: str, subject: str, daily: int, zone: str = "UTC") 
         raise Invalid.at("kind", f"expected {' or '.join(KINDS)}, and which")
     if not 0 <= daily <= MOST_A_DAY:
         raise Invalid.at("daily", f"expected 0 to {MOST_A_DAY}")
-    try:
-        Instant.from_timestamp(0).to_tz(zone)
-    except TimeZoneNotFoundError:
-        raise Invalid.at("zone", "expected an IANA time zone, such as Europe/Berlin") from None
+    if not zone_exists(zone):
+        raise Invalid.at("zone", "expected an IANA time zone, such as Europe/Berlin")
     throttles.set_cap(call.connection, call.by.workspace, Limit(kind, subject, daily, zone), kind, subject)
 
 

@@ -10,7 +10,6 @@ import hmac
 import html
 import json
 import logging
-import random
 import re
 import secrets
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from gonogo import service
 from gonogo.actor import Actor
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
-from gonogo.clock import Clock
+from gonogo.clock import Clock, pause
 from gonogo.definition import Blocker
 from gonogo.errors import Conflict, NotFound
 from gonogo.execution.channels import Channel, Delivery, Message, Receipt
@@ -178,8 +177,7 @@ def _came_of(row: sa.Row[Any], said: Receipt, now: Instant) -> Document:
     """A mail that may have arrived is sent again as well: two are better than none."""
     if said.state == "sent":
         return {"state": "sent", "error": None}
-    drawn = PAUSES[min(row.tries, len(PAUSES) - 1)] * random.uniform(0.75, 1)  # noqa: S311 - no secret
-    after = now + TimeDelta(seconds=max(drawn, min(said.retry_after, PAUSES[-1])))
+    after = now + pause(PAUSES, row.tries, said.retry_after)
     if said.state in ("rejected", "failed") or after > row.asked_at + PATIENCE:
         return {"state": "failed", "error": said.reason}
     return {"state": "pending", "error": said.reason, "next_at": after}

@@ -219,7 +219,7 @@ class Executor:
             return Ending("stopped")
         if held.trouble is not None:
             return self._trouble(call, held, case)
-        if wrong := too_many_failures(case, counts, case.limits):
+        if wrong := too_many_failures(case, counts):
             return Ending("pauses", wrong)
         if held.batches >= BATCHES or self.draining.is_set():
             return Ending("hands_on")

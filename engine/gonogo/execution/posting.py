@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 
@@ -89,13 +90,18 @@ class Target:
         return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
 
 
+@cache  # reading the machine's certificates takes long, and every gate has a poster
+def _system_trust() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
 @dataclass(frozen=True, slots=True)
 class Poster:
     """How requests go out: within `timeout` seconds as a whole, to public addresses unless private ones are allowed."""
 
     timeout: float = 10.0
     private_allowed: bool = False
-    trusted: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+    trusted: ssl.SSLContext = field(default_factory=_system_trust, repr=False)
 
     def post(self, url: str, body: bytes, *, message_id: str, secret: str, now: Instant) -> Answer:
         """Hand over a JSON document. Raises NotPosted, Unanswered, and ValueError for a secret that is none."""

@@ -72,9 +72,9 @@ class Throttle:
         return sorted(found)
 
 
-def too_many_failures(case: Case, counts: dict[str, int], limits: Document | None) -> str | None:
+def too_many_failures(case: Case, counts: dict[str, int]) -> str | None:
     """Why a launch that goes wrong too often should stop, once enough was tried; None while it goes well."""
-    rates = {**DEFAULTS, **(limits or {})}
+    rates = {**DEFAULTS, **(case.limits or {})}
 
     def sum_of(*names: str) -> int:
         return sum((getattr(case, name) or 0) + counts.get(name, 0) for name in names)

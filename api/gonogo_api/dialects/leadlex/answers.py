@@ -2,7 +2,6 @@
 
 from collections import Counter
 from typing import Annotated, Any, Literal, NotRequired, cast
-from urllib.parse import urlencode
 
 from fastapi import Response
 from pydantic import ConfigDict, with_config
@@ -17,6 +16,7 @@ from gonogo.review import Finding
 from gonogo.store.cases import Case
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.shapes import DIALECT
+from gonogo_api.paging import linked
 from gonogo_api.problems import json_response
 from gonogo_api.shapes import Data, Rejected, Shown, iso, one_of
 
@@ -390,11 +390,7 @@ def data(body: Any, status: int = 200) -> Response:
 
 def paged(body: Any, cursor: str | None, path: str, **query: object) -> Response:
     """A page; where there is more, with a link to the next one of the same question."""
-    response = data(body)
-    if cursor is not None:
-        asked = urlencode({name: value for name, value in {**query, "cursor": cursor}.items() if value is not None})
-        response.headers["Link"] = f'<{path}?{asked}>; rel="next"'
-    return response
+    return linked(data(body), path, **query, cursor=cursor)
 
 
 def campaign(view: CampaignView, now: Instant) -> CampaignShown:
