@@ -439,3 +439,13 @@ def test_a_file_is_named_as_what_it_is_and_the_workspace_is_there(server: Server
 
 
 # The page
+
+
+@pytest.mark.parametrize("cell", [b'{""x"": ""a\\u0000b""}', b'{""x"": 1, ""x"": 2}', b'{""x"": ""\\ud800""}'])
+def test_json_in_a_cell_is_read_as_strictly_as_any_other(server: Server, tmp_path: Path, cell: bytes) -> None:
+    move = mover(server, tmp_path, "leadlex")
+    before = move.rows()
+    row = str(uuid.uuid4()).encode() + b',A,Hi,Body,"' + cell + b'"\n'
+    ended = move("campaigns", b"id,name,template.subject,template.body,metadata\n" + row, ".csv")
+    assert ended.code != 0, ended
+    assert move.rows() == before

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from whenever import Instant
+from whenever import Instant, TimeDelta
 
-from gonogo import service
+from gonogo import reading, service
 from gonogo.models import Base
 from gonogo.store import cases, ledger
 from gonogo.store.cases import Case
@@ -192,3 +192,16 @@ def test_the_tasks_of_a_campaign_are_told_to_its_own_workspace_alone(bench: Benc
             for workspace in (bench.workspace, "another")
         }
     assert told == {bench.workspace: [case], "another": []}
+
+
+def test_campaigns_are_listed_in_order_of_their_making_whatever_their_ids(bench: Bench) -> None:
+    made = []
+    for brought in ("ffffffff-0000-4000-8000-000000000000", None, "00000000-0000-4000-8000-000000000000", None):
+        bench.clock.move(TimeDelta(seconds=1))
+        made.append(bench.draft(0, id=brought))
+    with bench.call() as call:
+        seen, after = [], ""
+        while page := reading.campaigns(call, after=after, limit=1):
+            seen.append(page[0].case.id)
+            after = seen[-1]
+    assert seen == made
