@@ -271,12 +271,12 @@ def test_many_campaigns_are_all_paused(bench: Bench, watch: Watch, monkeypatch: 
 
 
 def test_who_dies_while_pausing_begins_again(bench: Bench, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    cases = [bench.launched(1) for _ in range(2)]
+    first, second = sorted(bench.launched(1).id for _ in range(2))  # the order in which they are paused
     watch.checkpoint.keep(5)
     pause: Callable[..., object] = service.pause
 
     def dying(call: object, campaign: str, reason: str) -> object:
-        if campaign == cases[1].id:
+        if campaign == second:
             raise KeyboardInterrupt
         return pause(call, campaign, reason)
 
@@ -284,9 +284,9 @@ def test_who_dies_while_pausing_begins_again(bench: Bench, watch: Watch, monkeyp
     with pytest.raises(KeyboardInterrupt):
         watch.look()
     monkeypatch.undo()
-    assert [bench.case(case.id).state for case in cases] == ["paused", "active"]
+    assert [bench.case(campaign).state for campaign in (first, second)] == ["paused", "active"]
     assert watch.look() is True
-    assert [bench.case(case.id).state for case in cases] == ["paused", "paused"]
+    assert [bench.case(campaign).state for campaign in (first, second)] == ["paused", "paused"]
 
 
 # The file
