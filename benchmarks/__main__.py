@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from benchmarks import (
     approving_postgresql,
     approving_sqlite,
+    backtest,
     deciding,
     importing,
     launching,
     listing,
     memory,
     profiling,
+    seal,
     sending,
     serving,
     streams,
     timers,
+    voting,
 )
 from benchmarks.measure import HEADING, Comparison
 
@@ -32,6 +35,9 @@ SUBJECTS: dict[str, Callable[[], Iterator[Comparison]]] = {
     "serve": serving.compare,
     "streams": streams.compare,
     "list": listing.compare,
+    "seal": seal.compare,
+    "backtest": backtest.compare,
+    "vote": voting.compare,
 }
 
 

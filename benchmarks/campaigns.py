@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gonogo.actor import SCOPES, Actor
+from gonogo import workspaces
+from gonogo.actor import SCOPES, Actor, machine
 from gonogo.content import Content, Step, Template
 from gonogo.execution.channels import Channel
 from gonogo.gate import Gate
@@ -45,7 +46,9 @@ def opened(
     gate = Gate.open(url, jobs=jobs, channels=channels)
     with gate.engine.begin() as connection:
         workspace = gate.create_workspace(connection, "Acme")
-        by = Actor(workspace, "key", "person", frozenset(SCOPES), is_member=True)
+        call = gate.call(connection, machine(workspace))
+        person = workspaces.add_member(call, "ada@acme.example", scopes=SCOPES)
+        by = Actor(workspace, "key", person, frozenset(SCOPES), is_member=True)
         gate.write_policy(connection, POLICY, by=by)
     yield gate, by
     gate.close()

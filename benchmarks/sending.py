@@ -129,7 +129,7 @@ def wait(true: Callable[[], bool]) -> None:
     """Until others made it so."""
     pause = threading.Event()
     while not true():
-        pause.wait(0.01)
+        pause.wait(0.05)  # a look costs as much as some messages, and takes it from them
 
 
 def case_of(gate: Gate, by: Actor, campaign: str) -> Case:

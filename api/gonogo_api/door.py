@@ -23,6 +23,7 @@ from gonogo import database
 from gonogo.call import Call, Outcome
 from gonogo.errors import Conflict, GonogoError
 from gonogo.gate import Gate
+from gonogo.questions import Answer
 from gonogo.store import replies, workspaces
 from gonogo_api import openapi
 from gonogo_api.auth import Visitor, bearer, identify, note_use, well_formed
@@ -44,6 +45,7 @@ from gonogo_api.settings import Settings
 from gonogo_api.writing import GroupCommit
 
 T = TypeVar("T")
+Stepped = TypeVar("Stepped", bound=Outcome | Answer)
 TRIES = 3
 OK = 200
 UTF_8 = ("utf-8", "utf8", "us-ascii")
@@ -177,7 +179,7 @@ class Visit:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def step(self, event: str, verb: Callable[[Call], Outcome]) -> Outcome:
+    def step(self, event: str, verb: Callable[[Call], Stepped]) -> Stepped:
         """The same for a step that may be refused. Raises Refused, once what the refusal left is committed."""
         outcome = self.write(verb)
         if outcome.refused:
@@ -263,6 +265,7 @@ Writer = Annotated[Visit, needs("campaigns:write")]
 Launcher = Annotated[Visit, needs("campaigns:execute")]
 Approver = Annotated[Visit, needs("lexi")]
 PolicyWriter = Annotated[Visit, needs("policy:write")]
+Auditor = Annotated[Visit, needs("audit:read")]
 Admin = Annotated[Visit, needs("admin")]
 
 

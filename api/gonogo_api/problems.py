@@ -16,6 +16,8 @@ from starlette.types import Scope
 from gonogo.call import Outcome
 from gonogo.definition import Blocker
 from gonogo.errors import Conflict, Invalid, Mistake, NotFound
+from gonogo.questions import Answer
+from gonogo.store.cases import Case
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +90,15 @@ class Problem(Exception):
 class Refused(Exception):
     """A step that may not happen, with every blocker. Raised after the transaction, which it does not undo."""
 
-    outcome: Outcome
+    outcome: Outcome | Answer
     event: str
+
+    @property
+    def case(self) -> Case:
+        """The campaign that a step was refused of. Raises TypeError for a question that is about none."""
+        if not isinstance(self.outcome, Outcome):
+            raise TypeError("a question has no case")
+        return self.outcome.case
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:

@@ -1,18 +1,18 @@
 """What a vote means: whose it is, whether it counts, and what stands once it is cast."""
 
-from dataclasses import dataclass
-
-from whenever import TimeDelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from gonogo.call import Call
 from gonogo.definition import Blocker
 from gonogo.facts import Facts
-from gonogo.policy import Requirement, entitlement, standing
+from gonogo.policy import BUILT_IN, Cast, Requirement, Seat, Tally, Voter, entitlement, seat_of, standing, tally
 from gonogo.proposal import facts_of
-from gonogo.store import cases
+from gonogo.store import cases, people
 from gonogo.store.cases import Case
 
-_ANY_APPROVER = Requirement("approvers", 1, "none", "implicit", 1, TimeDelta(hours=72))
+_ANY_APPROVER = Requirement(separation="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,39 +25,142 @@ class Ballot:
     comment: str | None = None
 
 
-def ballot_facts(call: Call, case: Case, ballot: Ballot) -> tuple[Facts, int]:
-    """The facts about a ballot, and the approvals that stand once it is cast."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """For whom a ballot counts, and what stands once it is cast."""
+
+    seat: Seat
+    tally: Tally
+
+
+class Voters:
+    """Who votes by a call: the person behind it, and those who let that person decide instead."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    @cached_property
+    def member(self) -> Voter:
+        """The caller, as membership has it now. A key that belongs to no member has its own scopes alone, and so has a
+        person of whom only an embedding host knows."""
+        by = self.call.by
+        held = frozenset(name for name, scope in BUILT_IN.items() if scope in by.scopes)
+        if not by.is_member:
+            return Voter(by.person, held, is_member=False)
+        found = people.voters(self.call.connection, by.workspace, [by.person])
+        return found.get(by.person, Voter(by.person, held, vouched=True))
+
+    @property
+    def person(self) -> Voter:
+        """The same, with no more than the key that is used may do."""
+        scopes = self.call.by.scopes
+        held = (name for name in self.member.groups if name not in BUILT_IN or BUILT_IN[name] in scopes)
+        return replace(self.member, groups=frozenset(held))
+
+    @cached_property
+    def _delegated(self) -> list[people.Delegated]:
+        by = self.call.by
+        if not by.is_member:
+            return []
+        return people.delegated_to(self.call.connection, by.workspace, by.person, self.call.now)
+
+    def about(self, task_id: str | None) -> list[Voter]:
+        """The caller first, then those whom the caller may stand for in this task."""
+        return [self.person, *(each.voter for each in self._delegated if each.task_id in (None, task_id))]
+
+    def entitled(self, case: Case) -> Blocker | None:
+        """Why the caller may not decide about the present run, if so."""
+        requirement = Requirement.from_document(case.requirement) if case.requirement else _ANY_APPROVER
+        return entitlement(requirement, self.about(case.task_id), escalated=is_escalated(self.call, case))
+
+
+def ballot_facts(call: Call, case: Case, ballot: Ballot) -> tuple[Facts, Counted | None]:
+    """The facts about a ballot, and what it counts for; None where it counts for nothing."""
     if not case.task_open or not case.requirement:
-        return facts_of(call, case), 0
+        return facts_of(call, case), None
     requirement = Requirement.from_document(case.requirement)
-    cast = cases.ballots(call.connection, task_id=str(case.task_id)) if case.votes else []
-    stood = standing(cast).get(call.by.person)
-    stand = list(standing([*cast, (call.by.person, ballot.choice)]).values())
-    enough = (
-        stand.count("approve") >= requirement.need
-        if ballot.choice == "approve"
-        else stand.count("dismiss") >= requirement.dismissals
+    judged = judge(
+        call,
+        requirement,
+        ballot.choice,
+        task_id=str(case.task_id),
+        casts=_cast(call, case),
+        escalated=is_escalated(call, case),
     )
     acknowledged = requirement.acknowledge == "implicit" and ballot.acknowledge is None
     facts = facts_of(
         call,
         case,
-        entitled=entitlement_of(call, case),
-        repeated=stood == "approve",
+        entitled=judged.refused,
+        repeated=judged.repeated,
         seen=ballot.seal in (None, case.seal),
         acknowledged=acknowledged or set(case.warnings or ()) <= set(ballot.acknowledge or ()),
-        enough=enough,
+        enough=judged.enough,
     )
-    return facts, stand.count("approve")
+    return facts, judged.counted
 
 
-def entitlement_of(call: Call, case: Case) -> Blocker | None:
-    """Why this person may not decide about the present run, if so."""
-    requirement = Requirement.from_document(case.requirement) if case.requirement else _ANY_APPROVER
-    return entitlement(
-        requirement,
-        person=call.by.person,
-        is_member=call.by.is_member,
-        scopes=call.by.scopes,
-        requester=case.requester or "",
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of a ballot: why it is refused, whether the voter's approval stood already (or, to be taken back,
+    any vote), and whether it is the last that was missing."""
+
+    refused: Blocker | None
+    repeated: bool
+    enough: bool
+    counted: Counted | None
+
+
+def judge(
+    call: Call, requirement: Requirement, choice: str, *, task_id: str, casts: Sequence[Cast], escalated: bool = False
+) -> Judged:
+    """Judge a ballot by everything that stands now."""
+    knocking = Voters(call)
+    voters = knocking.about(task_id)
+    known = electorate(call, casts, [knocking.member, *voters[1:]])
+    before = tally(requirement, casts, known, escalated=escalated)
+    mine = [cast for cast in before.approvals if cast.person == call.by.person]
+    used = before.used - {name for cast in mine for name in (cast.person, cast.seat)}
+    stages: Iterable[int] = range(len(requirement.stages))
+    if choice == "approve":
+        stages = [min(before.stage, len(requirement.stages) - 1)]
+    seat: Seat | Blocker = seat_of(requirement, voters, stages, used=used, escalated=escalated)
+    repeated = bool(mine)
+    if choice == "retract":  # whatever the voter may still do, a vote that stands can be taken back, a no as well
+        stood = standing(casts).get(call.by.person)
+        repeated = stood is not None
+        seat = seat if stood is None else Seat(stood.seat, stood.stage)
+    if isinstance(seat, Blocker):
+        return Judged(seat, repeated, enough=False, counted=None)
+    after = tally(
+        requirement, [*casts, Cast(call.by.person, choice, seat.person, seat.stage)], known, escalated=escalated
     )
+    enough = after.stage == len(requirement.stages)
+    if choice != "approve":
+        enough = after.dismissals >= requirement.dismissals
+    return Judged(None, repeated, enough, Counted(seat, after))
+
+
+def electorate(call: Call, casts: Sequence[Cast], voters: Sequence[Voter] = ()) -> dict[str, Voter]:
+    """Everybody whom the votes are of, as membership has them now."""
+    known = {voter.person: voter for voter in voters}
+    wanted = {name for cast in casts for name in (cast.person, cast.seat)} - known.keys()
+    if not wanted:
+        return known
+    hosts = {name: Voter(name, vouched=True) for name in wanted}
+    return {**hosts, **people.voters(call.connection, call.by.workspace, wanted), **known}
+
+
+def standing_of(call: Call, case: Case) -> Tally:
+    """What stands about a task now."""
+    requirement, casts = Requirement.from_document(case.requirement or {}), _cast(call, case)
+    return tally(requirement, casts, electorate(call, casts), escalated=is_escalated(call, case))
+
+
+def is_escalated(call: Call, case: Case) -> bool:
+    """Whether a further group may vote by now."""
+    return case.escalates_at is not None and call.now >= case.escalates_at
+
+
+def _cast(call: Call, case: Case) -> list[Cast]:
+    return cases.ballots(call.connection, task_id=str(case.task_id)) if case.votes else []

@@ -1,12 +1,13 @@
 """What every use case is called with, and what it answers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from whenever import Instant, TimeDelta
 
 from gonogo.actor import Actor
+from gonogo.clock import Clock
 from gonogo.definition import Blocker
 from gonogo.jobs import Jobs
 from gonogo.review import Finding
@@ -22,6 +23,11 @@ class Call:
     now: Instant
     jobs: Jobs
     late_start: TimeDelta = TimeDelta(hours=1)
+    clock: Clock | None = None
+
+    def waited(self) -> "Call":
+        """The call as of now: a lock may have been waited for, and a deadline may have passed meanwhile."""
+        return self if self.clock is None else replace(self, now=max(self.now, self.clock.now()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gonogo.guards import (
     AHEAD,
     BEGUN,
     ENOUGH,
+    GLASS,
     LATE,
     PERMITTED,
     READY,
@@ -22,10 +23,13 @@ from gonogo.guards import (
     deadline_passed,
     has_begun,
     in_time,
+    not_frozen,
     nothing_claimed,
     nothing_left_over,
     nothing_unsettled,
     permit_held,
+    permit_in_time,
+    permit_lapsed,
     permit_presented,
     review_passed,
     review_running,
@@ -90,6 +94,12 @@ def back(event: str, source: str, when: When = (), needs: Needs = ()) -> Iterato
 
 
 def moves() -> Iterator[Row]:
+    yield from proposed()
+    yield from launched()
+    yield from over()
+
+
+def proposed() -> Iterator[Row]:
     # Proposed, and reviewed by Lexi.
     yield from propose("start", DRAFT)
     yield Move("reviewed", PENDING, PENDING, (SOUND, ~PERMITTED), (review_running,), ASKED)
@@ -98,7 +108,7 @@ def moves() -> Iterator[Row]:
 
     # Decided by people.
     yield Move("approve", PENDING, PENDING, (~ENOUGH,), VOTE)
-    yield from launch("approve", PENDING, (ENOUGH,), VOTE)
+    yield from launch("approve", PENDING, (ENOUGH,), (*VOTE, not_frozen))
     yield Move("retract", PENDING, PENDING, (), (task_pending, in_time, vote_stands))
     yield Move("dismiss", PENDING, PENDING, (~ENOUGH,), BALLOT)
     yield from back("dismiss", PENDING, (ENOUGH,), BALLOT)
@@ -106,15 +116,22 @@ def moves() -> Iterator[Row]:
     yield from back("withdraw", PENDING, (), (task_addressed, by_requester))
     yield from back("expire", PENDING, (), (task_addressed, deadline_passed))
 
+    # Launched in need, without asking: by whom the policy names, with a reason, and answered for afterwards.
+    for state in (DRAFT, PENDING, PAUSED):
+        yield Move("break_glass", state, ACTIVE, (), GLASS, GRANTED)
+
     # Edited: whatever was proposed is not what would be sent any more.
     for state in (DRAFT, PENDING, SCHEDULED, PAUSED):
         yield from back("revise", state)
 
-    # Launched.
+
+def launched() -> Iterator[Row]:
     yield Move("due", SCHEDULED, ACTIVE, (~LATE,), (start_reached, permit_held))
     yield Move("due", SCHEDULED, PAUSED, (LATE,))
     yield from back("unschedule", SCHEDULED)
-    yield Move("begin", ACTIVE, RUNNING, (), (permit_held, permit_presented), {"begun": True})
+    yield Move("begin", ACTIVE, RUNNING, (), (permit_held, permit_presented, permit_in_time), {"begun": True})
+    for state in (ACTIVE, PAUSED):
+        yield from back("lapse", state, (), (permit_held, permit_lapsed))
 
     # Stopped, and set going again.
     for state in SENDING:
@@ -125,6 +142,8 @@ def moves() -> Iterator[Row]:
     yield Move("resume", PAUSED, SCHEDULED, (VALID, AHEAD))
     yield from propose("resume", PAUSED, (~VALID,))
 
+
+def over() -> Iterator[Row]:
     # Over, and opened again.
     for state in (RUNNING, PAUSED):
         ended = (has_begun, nothing_unsettled, nothing_claimed, nothing_left_over)

@@ -22,11 +22,15 @@ APPEND_ONLY: tuple[type[Base], ...] = (
     models.Vote,
     models.Permit,
     models.PermitEnd,
+    models.Glass,
     models.Step,
     models.PolicyVersion,
     models.Resolution,
     models.Response,
     models.Notice,
+    models.Comment,
+    models.Ruling,
+    models.Act,
 )
 #: Rows that change but never go, and are never replaced.
 KEPT: tuple[type[Base], ...] = (models.Campaign, models.Run, models.Task, models.Payload, models.Ledger)

@@ -13,7 +13,7 @@ from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import Invalid, Mistake, NotFound
 from gonogo.models import Document
-from gonogo.store import lists, workspaces
+from gonogo.store import acts, lists, workspaces
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 #: Keys of a contact that mean something; every other key is a variable, as `email` and `phone` are, too.
@@ -92,6 +92,7 @@ def take_off(call: Call, list_id: str, address: str) -> None:
     if found is None:
         raise NotFound("contact", address)
     lists.remove_contact(call.connection, found.id)
+    acts.note_edit(call.connection, [list_id], call.by.person, call.now)
     lists.change_list(call.connection, list_id, size=held.size - (found.excluded is None))
 
 
@@ -137,6 +138,7 @@ class _Merging:
         self.updated.update(known[key].position for key in old if known[key].position <= self.before)
 
     def finish(self, values: Document) -> Added:
+        acts.note_edit(self.call.connection, [self.list_id], self.call.by.person, self.call.now)
         lists.change_list(self.call.connection, self.list_id, positions=self.positions, size=self.size, **values)
         return Added(
             added=self.positions - self.before,

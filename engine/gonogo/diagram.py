@@ -215,7 +215,7 @@ ROUTES = (
     Route(PAUSED, PENDING, Label(426, 166), (((456, 174), (396, 174)),)),
     Route(PENDING, BACK, Label(318, 80, across=True), (((318, 112), (318, 98)),), head=False),
     Route(("scheduled",), DRAFT, Label(56, 254, "start"), (((50, 366), (50, 232)),)),
-    Route(PAUSED, DRAFT, Label(318, 52), (((578, 112), (578, 58), (86, 58), (86, 112)),)),
+    Route(PAUSED, DRAFT, Label(318, 52, across=True), (((578, 112), (578, 58), (86, 58), (86, 112)),)),
     Route(SENDING, PAUSED, Label(606, 270, "start"), (((600, 318), (600, 232)),)),
     Route(PAUSED, ("completed",), Label(664, 232, "start"), (((612, 174), (657, 174), (657, 405), (700, 405)),)),
     Route(

@@ -7,7 +7,7 @@ from gonogo.definition import Blocker
 
 Start = Literal["none", "ahead", "due", "late"]
 Review = Literal["clean", "blocked", "pending"]
-Permission = Literal["people", "auto", "ungated"]
+Permission = Literal["people", "auto", "ungated", "break_glass"]
 TaskStatus = Literal["none", "reviewing", "pending", "approved", "dismissed", "changes_requested", "expired", "void"]
 
 
@@ -25,6 +25,7 @@ class Facts:
     review: Review = "clean"  #: Lexi's verdict; pending while the review runs
     findings: tuple[Blocker, ...] = ()  #: the blockers that Lexi found
     permission: Permission = "people"  #: what the policy in force asks of this run
+    frozen: Blocker | None = None  #: why the policy lets no launch begin at that time, if so
 
     # what earlier moves left behind
     begun: bool = False  #: messages of this launch may be out
@@ -42,6 +43,7 @@ class Facts:
     acknowledged: bool = True  #: the warnings are acknowledged as the policy asks
     enough: bool = True  #: with this ballot, the quorum is met (approve) or `dismissals` reached (dismiss)
     presented: bool = True  #: the executor shows the permit that the campaign holds
+    lapsed: bool = False  #: the permit had to be used by now, and was not
 
     # what is left to do
     unsettled: int = 0  #: recipients of the open run whose message is not settled
@@ -49,6 +51,7 @@ class Facts:
     waiting: int = 0  #: recipients that only another run would reach
 
 
+FROZEN = Blocker("frozen", "No launch begins now.")
 NOT_ENTITLED = Blocker("not_entitled", "This person may not decide about this launch.")
 
 #: The values each fact takes in the proofs: below, at and above everything that a guard asks for.
@@ -61,7 +64,8 @@ DOMAIN: dict[str, tuple[object, ...]] = {
     "start": ("none", "ahead", "due", "late"),
     "review": ("clean", "blocked", "pending"),
     "findings": ((),),
-    "permission": ("people", "auto", "ungated"),
+    "permission": ("people", "auto", "ungated", "break_glass"),
+    "frozen": (None, FROZEN),
     "begun": (False, True),
     "permit": ("none", "valid"),
     "run": ("none", "open"),
@@ -75,6 +79,7 @@ DOMAIN: dict[str, tuple[object, ...]] = {
     "acknowledged": (True, False),
     "enough": (True, False),
     "presented": (True, False),
+    "lapsed": (False, True),
     "unsettled": (0, 1),
     "claimed": (0, 1),
     "waiting": (0, 1),

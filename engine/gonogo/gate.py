@@ -29,6 +29,7 @@ from gonogo.jobs_dbos import DbosJobs
 from gonogo.models import Document
 from gonogo.service import Draft, Selection
 from gonogo.tick import Tick
+from gonogo.workspaces import PolicyWritten
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class Gate:
     def call(self, session: Host, by: Actor) -> Call:
         """What the functions of `service` and `workspaces` are called with, inside the host's transaction."""
         connection = session.connection() if isinstance(session, Session) else session
-        return Call(connection, by, self.clock.now(), self.jobs, self.late_start)
+        return Call(connection, by, self.clock.now(), self.jobs, self.late_start, self.clock)
 
     # Work, in threads of this process
 
@@ -252,6 +253,11 @@ class Gate:
         """Make a workspace; returns its id."""
         return workspaces.create(self.call(session, machine("")), name, dialect)
 
-    def write_policy(self, session: Host, document: Document, *, by: Actor) -> int:
-        """Put a policy into force; returns its version number. Raises Invalid with every mistake."""
+    def break_glass(self, session: Host, campaign: str, reason: str, *, by: Actor) -> Outcome:
+        """Launch now without approval, where the policy lets this person; a review of it is opened."""
+        return service.break_glass(self.call(session, by), campaign, reason)
+
+    def write_policy(self, session: Host, document: Document, *, by: Actor) -> PolicyWritten:
+        """Write a policy, and put it into force unless the one in force asks people first. Raises Invalid with every
+        mistake."""
         return workspaces.write_policy(self.call(session, by), document)

@@ -12,8 +12,10 @@ from gonogo.facts import Facts
 
 BEGUN: Condition[Facts] = Condition("begun", lambda facts: facts.begun)
 REVIEWED: Condition[Facts] = Condition("reviewed", lambda facts: facts.review != "pending")
-SOUND: Condition[Facts] = Condition("sound", lambda facts: facts.review == "clean" and facts.start != "late")
-PERMITTED: Condition[Facts] = Condition("permitted by policy", lambda facts: facts.permission != "people")
+SOUND: Condition[Facts] = Condition(
+    "sound", lambda facts: facts.review == "clean" and facts.start != "late" and facts.frozen is None
+)
+PERMITTED: Condition[Facts] = Condition("permitted by policy", lambda facts: facts.permission in ("auto", "ungated"))
 AHEAD: Condition[Facts] = Condition("start time ahead", lambda facts: facts.start == "ahead")
 LATE: Condition[Facts] = Condition("start missed", lambda facts: facts.start == "late")
 ENOUGH: Condition[Facts] = Condition("enough votes", lambda facts: facts.enough)
@@ -69,6 +71,11 @@ def review_passed(facts: Facts) -> Blocker | Sequence[Blocker] | None:
     return facts.findings or Blocker("review_blocked", "The review found a blocker.")
 
 
+def not_frozen(facts: Facts) -> Blocker | None:
+    """The policy may name spans of time in which no launch begins."""
+    return facts.frozen
+
+
 READY = (
     audience_present,
     content_present,
@@ -77,7 +84,30 @@ READY = (
     nothing_in_flight,
     start_not_past,
     review_passed,
+    not_frozen,
 )
+
+
+# May the glass be broken?
+
+
+def review_ended(facts: Facts) -> Blocker | None:
+    """Nothing goes out that Lexi has not read."""
+    if facts.review != "pending":
+        return None
+    return Blocker("task_reviewing", "The review of this launch has not finished.")
+
+
+def starts_now(facts: Facts) -> Blocker | None:
+    if facts.start in ("none", "due"):
+        return None
+    return Blocker("start_not_now", "Breaking the glass launches now: take the start time off.")
+
+
+def without_permit(facts: Facts) -> Blocker | None:
+    if facts.permit == "none":
+        return None
+    return Blocker("permit_held", "The run has a permit already: resume it.")
 
 
 # May this person decide, now, about this?
@@ -135,7 +165,7 @@ def vote_is_new(facts: Facts) -> Blocker | None:
 def vote_stands(facts: Facts) -> Blocker | None:
     if facts.repeated:
         return None
-    return Blocker("no_vote", "There is no approval of this person to take back.")
+    return Blocker("no_vote", "There is no vote of this person to take back.")
 
 
 def seal_seen(facts: Facts) -> Blocker | None:
@@ -171,6 +201,19 @@ def permit_presented(facts: Facts) -> Blocker | None:
     if facts.presented:
         return None
     return Blocker("permit_mismatch", "The permit presented is not the one this run holds.")
+
+
+def permit_in_time(facts: Facts) -> Blocker | None:
+    """A permit of broken glass opens the door for a short time only."""
+    if not facts.lapsed:
+        return None
+    return Blocker("permit_lapsed", "The permit was given for a short time, which has passed.")
+
+
+def permit_lapsed(facts: Facts) -> Blocker | None:
+    if facts.lapsed:
+        return None
+    return Blocker("not_lapsed", "The permit has not lapsed.")
 
 
 def start_reached(facts: Facts) -> Blocker | None:
@@ -211,3 +254,18 @@ def nothing_left_over(facts: Facts) -> Blocker | None:
         return None
     message = "The run was closed and recipients are left for another."
     return Blocker("recipients_left", message, recipients=facts.waiting)
+
+
+#: In need, freezes and people's approval are passed over; everything else is as for any launch.
+GLASS = (
+    voter_entitled,
+    without_permit,
+    audience_present,
+    content_present,
+    sender_present,
+    imports_finished,
+    nothing_in_flight,
+    starts_now,
+    review_ended,
+    review_passed,
+)

@@ -3,11 +3,10 @@
 from gonogo.call import Call
 from gonogo.errors import Invalid
 from gonogo.execution.throttle import DEFAULTS
-from gonogo.execution.windows import day_of
 from gonogo.models import Document
-from gonogo.review.timing import zone_exists
 from gonogo.store import throttles, workspaces
 from gonogo.store.throttles import Limit
+from gonogo.zones import day_of, zone_exists
 
 KINDS = ("sender", "pool")
 MOST_A_DAY = 1_000_000_000

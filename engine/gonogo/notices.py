@@ -36,6 +36,8 @@ CAMPAIGN_TYPES: dict[Event, str] = {
     "cancel": "campaign.cancelled",
     "fail": "campaign.failed",
     "reopen": "campaign.reopened",
+    "break_glass": "campaign.glass_broken",
+    "lapse": "campaign.lapsed",
 }
 VOTES = ("approve", "dismiss", "retract")
 #: What a task is told as when it comes to be in a state.
@@ -47,8 +49,8 @@ TASK_TYPES = {
     "expired": "task.expired",
     "void": "task.voided",
 }
-CREATED, VOTED = "task.created", "task.voted"
-TYPES = (*CAMPAIGN_TYPES.values(), CREATED, *TASK_TYPES.values(), VOTED)
+CREATED, VOTED, REMINDED, ESCALATED = "task.created", "task.voted", "task.reminded", "task.escalated"
+TYPES = (*CAMPAIGN_TYPES.values(), CREATED, *TASK_TYPES.values(), VOTED, REMINDED, ESCALATED)
 #: What a webhook may ask for: types, all of a kind, all.
 WANTED = ("*", "campaign.*", "task.*", *TYPES)
 
@@ -59,12 +61,21 @@ def announce(call: Call, event: Event, before: Case, after: Case) -> None:
     """Tell of a step that was just written, in its transaction. Costs nothing in a workspace without webhooks."""
     if not after.endpoints:
         return
+    _tell(call, after, [*_of_campaign(call, event, before, after), *_of_task(call, before, after)])
+
+
+def announce_task(call: Call, case: Case, kinds: Sequence[str]) -> None:
+    """Tell of an open task again, in the caller's transaction."""
+    if case.endpoints:
+        _tell(call, case, [(kind, _task(call, case)) for kind in kinds])
+
+
+def _tell(call: Call, after: Case, told: Sequence[Told]) -> None:
     live = notices.endpoints(call.connection, after.workspace)
-    told = [*_of_campaign(call, event, before, after), *_of_task(call, before, after)]
     wanting = [(kind, data, [each.id for each in live if wants(each.events, kind)]) for kind, data in told]
     if not any(endpoints for _, _, endpoints in wanting):
         return
-    latest = notices.latest_step(call.connection, after.id)
+    latest = max(notices.latest_step(call.connection, after.id), call.now)  # a reminder comes after its step
     for place, (kind, data, endpoints) in enumerate(wanting):
         row: Document = {
             "id": notice_id(latest, after.seq, place),
@@ -114,18 +125,19 @@ def _of_task(call: Call, before: Case, after: Case) -> Iterator[Told]:
     if same and (before.task_status, before.votes) == (after.task_status, after.votes):
         return
     changed = TASK_TYPES.get(after.task_status) if before.task_status != after.task_status else None
-    yield (
-        (changed or VOTED) if same else CREATED,
-        {
-            **_campaign(call, after),
-            "task_id": after.task_id,
-            "status": after.task_status,
-            "votes": after.votes,
-            "approvals": after.have,
-            "seal": after.seal,
-            "expires_at": after.expires_at.format_iso() if after.expires_at else None,
-        },
-    )
+    yield (changed or VOTED) if same else CREATED, _task(call, after)
+
+
+def _task(call: Call, case: Case) -> Document:
+    return {
+        **_campaign(call, case),
+        "task_id": case.task_id,
+        "status": case.task_status,
+        "votes": case.votes,
+        "approvals": case.have,
+        "seal": case.seal,
+        "expires_at": case.expires_at.format_iso() if case.expires_at else None,
+    }
 
 
 def _campaign(call: Call, case: Case) -> Document:

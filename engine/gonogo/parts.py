@@ -15,7 +15,7 @@ from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list
 from gonogo.content import Content
 from gonogo.models import Document
-from gonogo.store import lists, workspaces
+from gonogo.store import acts, lists, workspaces
 
 #: How many rows that are left out are named one by one.
 NAMED = 100
@@ -57,6 +57,7 @@ def number(call: Call) -> str:
 def add_text(call: Call, kind: str, wire_id: str, name: str, content: Content) -> Part:
     """Keep a text that campaigns can be made with."""
     version = workspaces.pin(call.connection, call.by.workspace, "content", content.to_document(), call.now)
+    acts.note_edit(call.connection, [version], call.by.person, call.now)
     return _add(call, kind, wire_id, name, version_id=version)
 
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whenever import Instant, TimeDelta
 
-from gonogo import policy, seal
+from gonogo import asking, policy, seal
 from gonogo.call import Call
 from gonogo.content import Content
 from gonogo.definition import Blocker
@@ -34,6 +34,8 @@ class Proposal:
     steps: int
     findings: tuple[Finding, ...]
     ruling: policy.Ruling | None  # None while the review runs
+    asked: policy.Question | None  # what the policy was asked then
+    frozen: Blocker | None  # the policy lets no launch begin then
     start_at: Instant | None
     importing: bool
     in_flight: int
@@ -57,6 +59,10 @@ class Proposal:
             if _blocks(found)
         )
 
+    def in_need(self) -> "Proposal":
+        """The same, launched without asking."""
+        return replace(self, ruling=policy.Ruling("break_glass", "break glass"), frozen=None)
+
     def facts(self) -> dict[str, object]:
         """The part of `Facts` that the proposal answers."""
         return {
@@ -68,11 +74,12 @@ class Proposal:
             "review": self.review,
             "findings": self.blockers,
             "permission": self.ruling.permission if self.ruling else "people",
+            "frozen": self.frozen,
         }
 
 
-def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = False) -> Proposal:
-    """Look at everything a run opened now would pin.
+def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = False, binding: bool = True) -> Proposal:
+    """Look at everything a run opened now would pin. What is not `binding` holds up nobody.
 
     A long list is left to a review of its own (the ruling is None), unless all is wanted `at_once`. That review then
     looks at the run that was `opened`: at the audience that was taken, whatever the list has become.
@@ -88,6 +95,13 @@ def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = Fal
     settings = versions[case.settings_id].body
     audience = _Audience(call, case, steps, opened)
     findings = _review(call, case, content, settings, audience) if at_once else ()
+    asked, ruling, frozen = None, None, None
+    if at_once:
+        wanted = asking.Asking(call, case, requester=str(case.requester) if opened else call.by.person, binding=binding)
+        clean, warned = not any(map(_blocks, findings)), any(found.severity == "warning" for found in findings)
+        sender = versions[sender_id].body["email"] if sender_id else ""
+        asked = wanted.question(chain, sender=sender, clean=clean, warned=warned)
+        ruling, frozen = wanted.ruling(asked), wanted.frozen(asked)
     return Proposal(
         content_id=case.content_id,
         sender_id=sender_id,
@@ -97,7 +111,9 @@ def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = Fal
         chain=chain,
         steps=steps,
         findings=findings,
-        ruling=_ruling(call, case, chain, findings) if at_once else None,
+        ruling=ruling,
+        asked=asked,
+        frozen=frozen,
         start_at=case.start_at,
         importing=case.imports > 0,
         in_flight=lists.claimed(call.connection, case.id) if case.run else 0,
@@ -152,14 +168,6 @@ def seal_of(case: Case, run: int, proposal: Proposal, root: str) -> str:
 def _blocks(found: Finding) -> bool:
     """A blocker; two of them are guards of their own, which know better what lateness is forgiven."""
     return found.severity == "blocker" and found.code not in ("audience_empty", "start_in_past")
-
-
-def _ruling(call: Call, case: Case, chain: int, findings: tuple[Finding, ...]) -> policy.Ruling:
-    document = policy.DEFAULT
-    if case.policy:
-        document = workspaces.policy_document(call.connection, case.workspace, case.policy)
-    clean = not any(map(_blocks, findings))
-    return policy.rule_on(policy.parse(document), policy.Question(chain, case.channel, clean))
 
 
 @dataclass(frozen=True, slots=True)

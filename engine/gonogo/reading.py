@@ -8,21 +8,24 @@ from typing import Any
 from whenever import Instant
 
 from gonogo.addresses import address_key
-from gonogo.ballots import entitlement_of
+from gonogo.ballots import Voters, is_escalated, standing_of
 from gonogo.call import Call
 from gonogo.campaign import CAMPAIGN, DRAFT
+from gonogo.comments import comments as said_about
 from gonogo.content import Content, Rendered, RenderError, TemplateInvalid
 from gonogo.content import compile as compile_content
 from gonogo.definition import Blocker
+from gonogo.differences import Difference, difference
 from gonogo.errors import Invalid, NotFound
 from gonogo.execution.rendering import rendered_for, supplied
 from gonogo.execution.segment import message_id
+from gonogo.invitations import may_decide
 from gonogo.machine import decide
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.policy import Requirement, Ruling, entitlement
+from gonogo.policy import Requirement, Ruling, Tally, satisfiable
 from gonogo.proposal import facts_of, is_overdue, propose
 from gonogo.review import Finding
-from gonogo.store import cases, ledger, lists, workspaces
+from gonogo.store import cases, ledger, lists, people, workspaces
 from gonogo.store.cases import Case
 
 OPEN = ("reviewing", "pending")
@@ -52,6 +55,16 @@ class MemberView:
 
 
 @dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage of what is asked: of whom, how many, and how many of them have approved."""
+
+    group: str | None
+    people: Sequence[str]
+    quorum: int
+    have: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskView:
     """A task with its case, and what the run proposed that it is about. Alone it has its votes and deciders, too."""
 
@@ -60,8 +73,11 @@ class TaskView:
     seal: str | None
     findings: list[Document]
     votes: Sequence[Document] = ()
+    comments: Sequence[Document] = ()
+    stages: Sequence[StageView] = ()
+    unsatisfiable: bool = False  # nobody could complete what is asked, as people and groups are now
     deciders: Sequence[MemberView] = ()
-    changed: Sequence[str] | None = None  # what differs from the run before; None for a first run
+    difference: Difference | None = None  # to the last run that was permitted; None where there was none
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,29 +156,51 @@ def tasks(
     lapsed_fit = "expired" in statuses
     fit = [case for case in found if lapsed_fit or not is_overdue(case, call.now)]
     if mine:
-        fit = [case for case in fit if case.task_open and entitlement_of(call, case) is None]
+        voters = Voters(call)
+        fit = [case for case in fit if case.task_open and voters.entitled(case) is None]
     return TaskPage(_task_views(call, fit), found[-1] if len(found) == limit else None)
 
 
 def task(call: Call, task_id: str) -> TaskView:
     """One task, whole. Raises NotFound."""
     case = cases.read_by_task(call.connection, call.by.workspace, task_id)
-    votes = [
-        {"person": row.person, "choice": row.choice, "at": row.at, "comment": row.comment}
-        for row in cases.votes(call.connection, task_id)
-    ]
-    said = _comments(call, [vote["comment"] for vote in votes if vote["comment"]])
-    for vote in votes:
-        vote["comment"] = said.get(vote["comment"])
     [view] = _task_views(call, [case])
-    return replace(view, votes=votes, deciders=deciders(call, case), changed=_changed(call, case.task_run_id))
+    return replace(
+        view,
+        votes=votes_of(call, task_id),
+        comments=said_about(call, task_id),
+        **_asked(call, case),
+        deciders=deciders(call, case),
+        difference=difference(call, case),
+    )
 
 
-def _changed(call: Call, run_id: str | None) -> list[str] | None:
-    this, *before = cases.with_the_one_before(call.connection, run_id)
-    if not before:
-        return None
-    return [name.removesuffix("_id") for name in this if this[name] != before[0][name]]
+def _asked(call: Call, case: Case) -> dict[str, Any]:
+    """What is asked, how far it has come, and whether anybody could complete it."""
+    if not case.requirement:
+        return {}
+    requirement, stands = Requirement.from_document(case.requirement), standing_of(call, case)
+    lost = False
+    if case.task_open and not is_overdue(case, call.now):
+        voters = people.everybody(call.connection, call.by.workspace)
+        lost = not satisfiable(requirement, voters, stands, escalated=is_escalated(call, case))
+    return {"stages": stages_of(requirement, stands), "unsatisfiable": lost}
+
+
+def stages_of(requirement: Requirement, stands: Tally) -> list[StageView]:
+    """What is asked, stage by stage."""
+    return [
+        StageView(stage.group, stage.people, stage.quorum, have)
+        for stage, have in zip(requirement.stages, stands.have, strict=True)
+    ]
+
+
+def votes_of(call: Call, task_id: str) -> list[Document]:
+    """Every vote about a task, in order, with what was said."""
+    columns = ("person", "choice", "seat", "stage", "at", "comment")
+    votes = [{name: getattr(row, name) for name in columns} for row in cases.votes(call.connection, task_id)]
+    said = _comments(call, [vote["comment"] for vote in votes if vote["comment"]])
+    return [{**vote, "comment": said.get(vote["comment"])} for vote in votes]
 
 
 def _task_views(call: Call, found: list[Case]) -> list[TaskView]:
@@ -177,21 +215,20 @@ def _task_views(call: Call, found: list[Case]) -> list[TaskView]:
 
 
 def deciders(call: Call, case: Case) -> list[MemberView]:
-    """The members whose vote would count; nobody where nothing is asked any more.
+    """The members whose vote would count and is not cast; nobody where nothing is asked any more.
 
     A hundred at most are named.
     """
     if not case.task_open or not case.requirement or is_overdue(case, call.now):
         return []
-    requirement, requester = Requirement.from_document(case.requirement), case.requester or ""
-    may = [
-        row
-        for row in workspaces.members(call.connection, call.by.workspace)
-        if not entitlement(
-            requirement, person=row.id, is_member=True, scopes=frozenset(row.scopes), requester=requester
-        )
-    ]
-    return _members(call, may[:NAMED])
+    used = standing_of(call, case).used if case.votes else frozenset()
+    escalated = is_escalated(call, case)
+    may = {
+        voter.person
+        for voter in people.everybody(call.connection, call.by.workspace)
+        if voter.person not in used and may_decide(case, voter, escalated=escalated)
+    }
+    return members_of(call, sorted(may)[:NAMED])
 
 
 def events(call: Call, campaign_id: str) -> list[Document]:
@@ -223,7 +260,7 @@ def launchability(call: Call, campaign_id: str) -> Launchability:
         case = replace(case, state=status_of(case, call.now), **closed)
     if case.state != DRAFT:
         return Launchability(decide(CAMPAIGN, case.state, "start", facts_of(call, case)).blockers)
-    proposal = propose(call, case, at_once=True)
+    proposal = propose(call, case, at_once=True, binding=False)
     decision = decide(CAMPAIGN, case.state, "start", facts_of(call, case, **proposal.facts()))
     return Launchability(decision.blockers, proposal.findings, proposal.ruling, proposal.recipients)
 
@@ -269,6 +306,12 @@ def members(call: Call) -> list[MemberView]:
     return _members(call, workspaces.members(call.connection, call.by.workspace))
 
 
+def members_of(call: Call, ids: Sequence[str]) -> list[MemberView]:
+    """The present members of these ids, in order of their joining."""
+    wanted = set(ids)
+    return _members(call, [row for row in workspaces.members(call.connection, call.by.workspace) if row.id in wanted])
+
+
 def _members(call: Call, found: Sequence[Any]) -> list[MemberView]:
     bodies = workspaces.reveal(call.connection, [row.payload for row in found])
     said = {digest: json.loads(body or "{}") for digest, body in bodies.items()}
@@ -285,10 +328,11 @@ def _members(call: Call, found: Sequence[Any]) -> list[MemberView]:
 
 
 def policy_versions(call: Call) -> list[Document]:
-    """Every policy that was put into force, the newest first."""
+    """Every policy that was written, the newest first, and which is in force."""
     columns = ("number", "digest", "document", "at")
     found = workspaces.policies(call.connection, call.by.workspace)
-    return [{name: getattr(row, name) for name in columns} for row in found]
+    now: int = workspaces.get(call.connection, call.by.workspace).policy
+    return [{**{name: getattr(row, name) for name in columns}, "in_force": row.number == now} for row in found]
 
 
 def status_of(case: Case, now: Instant) -> str:

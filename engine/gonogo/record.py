@@ -9,17 +9,19 @@ import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from whenever import Instant
+
 from gonogo import invitations, notices, seal
-from gonogo.ballots import Ballot
+from gonogo.ballots import Ballot, Counted
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE
 from gonogo.clock import new_id
 from gonogo.definition import Decision, Event, Move
 from gonogo.facts import Facts
 from gonogo.models import Document
-from gonogo.policy import Ruling
+from gonogo.policy import Requirement, Ruling
 from gonogo.proposal import Proposal, seal_of
-from gonogo.store import cases, ledger, lists, workspaces
+from gonogo.store import cases, ledger, lists, rulings, workspaces
 from gonogo.store.cases import Case
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ TASK_ENDS = {
     "expire": "expired",
 }
 RUN_ENDS = {"complete": "completed", "cancel": "cancelled", "fail": "failed"}
-PERMIT_ENDS = {"complete": "used", "revoke": "revoked"}
+PERMIT_ENDS = {"complete": "used", "revoke": "revoked", "lapse": "lapsed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,9 @@ class Change:
 
     proposal: Proposal | None = None  # opens a run, or ends its review
     ballot: Ballot | None = None
-    approvals: int | None = None  # that stand once the ballot is cast
+    counted: Counted | None = None  # for whom the ballot counts, and what stands once it is cast
+    reason: str | None = None  # of who breaks the glass
+    begin_by: Instant | None = None  # until when the permit opens the door
     campaign: Document = field(default_factory=dict)  # further values of the campaign's row
     run: Document = field(default_factory=dict)  # further values of the run's row
     figures: Document = field(default_factory=dict)  # told by the step
@@ -90,6 +94,8 @@ class _Writing:
         if case.run_id and case.run_open:
             cases.change_run(connection, case.run_id, closed_at=self.call.now, closed_as="superseded", **_ASLEEP)
             ledger.give_up_retries(connection, case.run_id, "superseded", self.call.now)
+        if case.task_id and case.task_open:  # nobody is asked about a run that is closed
+            cases.change_task(connection, case.task_id, status="void", decided_at=self.call.now)
         row: Document = {
             "id": new_id(self.call.now),
             "campaign_id": case.id,
@@ -139,6 +145,30 @@ class _Writing:
         self.run["warnings"] = [finding.code for finding in proposal.warnings]
         self.run["seal"] = seal_of(self.case, self.case.run, proposal, root)
         self.case = replace(self.case, seal=self.run["seal"], warnings=self.run["warnings"])
+        self._ruled(proposal)
+
+    def _ruled(self, proposal: Proposal) -> None:
+        """What the policy was asked, and said: what windows sum, and other policies may be asked later."""
+        case, asked, ruling = self.case, proposal.asked, proposal.ruling
+        if asked is None or ruling is None:
+            raise TypeError("a run is sealed once the policy has ruled on it")
+        row: Document = {
+            "campaign_id": case.id,
+            "run": case.run,
+            "workspace_id": case.workspace,
+            "generation": case.generation,
+            "at": self.call.now,
+            "starts_at": asked.at,
+            "requester": case.requester,
+            "list_id": asked.list,
+            **{name: getattr(asked, name) for name in ("sender", "channel", "recipients", "clean", "warned")},
+            "template_changed": asked.template_changed,
+            "summed": asked.summed,
+            "policy": case.policy,
+            "permission": ruling.permission,
+            "rule": ruling.rule,
+        }
+        rulings.add(self.call.connection, row)
 
     def _run(self) -> None:
         if self.move.sets.get("run") == "none" and self.case.run_open:
@@ -164,7 +194,7 @@ class _Writing:
         if task in ("reviewing", "pending"):
             values |= {"status": task, **self._asked()}
         elif task == "none" and self.case.task_open:
-            permitted = self.move.sets.get("permit") == "valid"
+            permitted = self.move.sets.get("permit") == "valid" and self.event != "break_glass"
             ended = "approved" if permitted else TASK_ENDS.get(self.event, "void")
             values |= {"status": ended, "decided_at": self.call.now}
         if values and self.case.task_id:
@@ -184,6 +214,7 @@ class _Writing:
             "policy": case.policy,
             "votes": 0,
             "have": 0,
+            "stage": 0,
             "created_at": now,
             **self._asked(),
         }
@@ -198,6 +229,9 @@ class _Writing:
             requirement=row["requirement"],
             votes=0,
             have=0,
+            stage=0,
+            escalates_at=row["escalates_at"],
+            nudge_at=row["nudge_at"],
             expires_at=row["expires_at"],
             asked_at=now,
             decided_at=None,
@@ -207,12 +241,17 @@ class _Writing:
         """What the policy asks of people, and by when."""
         ruling = self._ruling()
         if ruling is None or ruling.requirement is None:  # the review still runs
-            return {"rule": "", "requirement": {}, "expires_at": None}
-        deadline = self.call.now + ruling.requirement.expires_after
+            return {"rule": "", "requirement": {}, "expires_at": None, "escalates_at": None, "nudge_at": None}
+        requirement = ruling.requirement
+        deadline = requirement.later(self.call.now, requirement.expires_after)
         if self.case.start_at is not None:
             deadline = min(deadline, self.case.start_at + self.call.late_start)
-        document = ruling.requirement.to_document()
-        return {"rule": ruling.rule, "requirement": document, "expires_at": deadline}
+        return {
+            "rule": ruling.rule,
+            "requirement": requirement.to_document(),
+            "expires_at": deadline,
+            **first_nudge(requirement, self.call.now),
+        }
 
     def _cast(self) -> Document:
         """Store the vote; returns what it changes in the task."""
@@ -222,11 +261,16 @@ class _Writing:
         said = None
         if ballot.comment:
             said = workspaces.conceal(connection, case.workspace, {"comment": ballot.comment}, secrets.token_bytes(32))
+        counted = self.change.counted
+        if counted is None:
+            raise TypeError("a ballot that is cast counts for somebody")
         row = {
             "task_id": case.task_id,
             "seq": case.votes + 1,
             "choice": ballot.choice,
             "person": self.call.by.person,
+            "seat": None if counted.seat.person == self.call.by.person else counted.seat.person,
+            "stage": counted.seat.stage,
             "actor": self.call.by.id,
             "seal": case.seal,
             "acknowledged": None if ballot.acknowledge is None else list(ballot.acknowledge),
@@ -234,7 +278,7 @@ class _Writing:
             "at": self.call.now,
         }
         cases.add_vote(connection, row)
-        return {"votes": case.votes + 1, "have": self.change.approvals}
+        return {"votes": case.votes + 1, "have": len(counted.tally.approvals), "stage": counted.tally.stage}
 
     # The permit
 
@@ -265,7 +309,16 @@ class _Writing:
             "granted_at": self.call.now,
         }
         cases.add_permit(self.call.connection, row)
+        if self.change.reason is not None:
+            self._glass(row["id"], self.change.reason)
         self.case = replace(case, permit_id=row["id"])
+
+    def _glass(self, permit_id: str, reason: str) -> None:
+        said = workspaces.conceal(
+            self.call.connection, self.case.workspace, {"reason": reason}, secrets.token_bytes(32)
+        )
+        row: Document = {"permit_id": permit_id, "reason": said, "begin_by": self.change.begin_by}
+        cases.add_glass(self.call.connection, row)
 
     def _ruling(self) -> Ruling | None:
         return self.change.proposal.ruling if self.change.proposal else None
@@ -321,6 +374,14 @@ def dispatch(call: Call, case: Case, segment: int = 0) -> None:
     call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment, permit)
 
 
+def first_nudge(requirement: Requirement, now: Instant) -> Document:
+    """When people hear of an open task again, and from when a further group may vote."""
+    reminded = requirement.later(now, requirement.remind_after) if requirement.remind_after else None
+    escalates = requirement.later(now, requirement.escalate.after) if requirement.escalate else None
+    ahead = [moment for moment in (reminded, escalates) if moment is not None]
+    return {"escalates_at": escalates, "nudge_at": min(ahead, default=None)}
+
+
 _ASLEEP: Document = dict.fromkeys(("wake_at", "waiting_for"))
 _NONE_YET = ("step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "deferred", "bounced")
 _RUN_ECHO = (
@@ -336,12 +397,15 @@ _FRESH_RUN: Document = dict.fromkeys(
 _NO_TASK: Document = dict.fromkeys(
     (
         "task_id", "task_run_id", "task_status", "task_rule", "task_policy", "requirement", "votes", "have",
-        "expires_at", "asked_at", "decided_at",
+        "stage", "escalates_at", "nudge_at", "expires_at", "asked_at", "decided_at",
     )
 )  # fmt: skip
 _TASK_ECHO = {
     "votes": "votes",
     "have": "have",
+    "stage": "stage",
+    "escalates_at": "escalates_at",
+    "nudge_at": "nudge_at",
     "status": "task_status",
     "decided_at": "decided_at",
     "rule": "task_rule",

@@ -32,7 +32,7 @@ from gonogo.invitations import may_decide
 from gonogo.models import Document
 from gonogo.policy import Requirement
 from gonogo.proposal import is_overdue
-from gonogo.store import cases, invitations, workspaces
+from gonogo.store import cases, invitations, people, workspaces
 from gonogo.store.cases import Case
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def follow(connection: sa.Connection, links: Links, token: str) -> Link | None:
         case = cases.read_by_task(connection, row.workspace_id, row.task_id)
     except NotFound:  # the campaign was removed
         return None
-    if not _may(case, row):
+    if not _may(connection, case, row.member_id):
         return None
     return Link(mac, Actor(row.workspace_id, LINK, row.member_id, frozenset(row.scopes), is_member=True), case)
 
@@ -121,8 +121,9 @@ def mac_of(links: Links, token: str) -> str:
     return hmac.new(links.secret, b"review." + token.encode(), hashlib.sha256).hexdigest()
 
 
-def _may(case: Case, row: sa.Row[Any]) -> bool:
-    return row.removed_at is None and may_decide(case, row.member_id, row.scopes)
+def _may(connection: sa.Connection, case: Case, member_id: str) -> bool:
+    voter = people.voters(connection, case.workspace, [member_id]).get(member_id)
+    return voter is not None and may_decide(case, voter, escalated=True)  # the vote itself is judged by the time
 
 
 # On their way
@@ -191,7 +192,7 @@ def _message(connection: sa.Connection, row: sa.Row[Any], url: str, now: Instant
         return _NOTHING_ASKED
     if not case.task_open or is_overdue(case, now):
         return _NOTHING_ASKED
-    if not _may(case, row):
+    if not _may(connection, case, row.member_id):
         return _MAY_NOT
     reader = _said(connection, row.payload)
     if reader is None:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from whenever import Instant
 
-from gonogo.ballots import Ballot, ballot_facts, entitlement_of
+from gonogo import asking, glass, policy, questions, reminders
+from gonogo.ballots import Ballot, Voters, ballot_facts
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE, CAMPAIGN, COMPLETED, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
@@ -28,9 +29,11 @@ from gonogo.machine import decide
 from gonogo.models import Document
 from gonogo.proposal import Proposal, facts_of, is_overdue, propose
 from gonogo.record import Change, dispatch, record
-from gonogo.store import cases, ledger, lists, workspaces
+from gonogo.store import acts, cases, ledger, lists, workspaces
 from gonogo.store.cases import Case
 
+#: Characters of the reason for breaking the glass.
+LONGEST_REASON = 2_000
 Selection = Literal["unsent", "failed", "all", "new"] | list[str]
 
 # A draft, and what people do to it.
@@ -54,8 +57,9 @@ class Draft:
     id: str | None = None
 
 
-def create(call: Call, draft: Draft) -> Outcome:
-    """Make a campaign. Raises Invalid where an id that it brings is taken, be it by another workspace's."""
+def create(call: Call, draft: Draft, *, by_hand: bool = True) -> Outcome:
+    """Make a campaign; `by_hand` says that the caller wrote its text. Raises Invalid where an id that it brings is
+    taken, be it by another workspace's."""
     connection, workspace_id, campaign_id = call.connection, call.by.workspace, draft.id or new_id(call.now)
     wire_id = draft.wire_id or campaign_id
     if cases.exists(connection, workspace_id, draft.dialect, wire_id):
@@ -86,6 +90,7 @@ def create(call: Call, draft: Draft) -> Outcome:
         "updated_at": call.now,
     }
     cases.add_campaign(connection, row)
+    _edited(call, campaign_id, pinned["content_id"] if by_hand else None)
     return Outcome(cases.read(connection, workspace_id, campaign_id))
 
 
@@ -109,7 +114,10 @@ def clone(call: Call, campaign_id: str, *, name: str | None = None, contacts: bo
         extra=case.extra,
         list_id=case.list_id if contacts else None,
     )
-    return create(call, draft)
+    copy = create(call, draft, by_hand=False)
+    for editor in acts.editors(call.connection, [case.id], acts.last_completed(call.connection, case.id)):
+        acts.note_edit(call.connection, [copy.case.id], editor, call.now)  # what they wrote is what it says
+    return copy
 
 
 def hold(call: Call, campaign_id: str) -> Case:
@@ -136,6 +144,8 @@ def revise(call: Call, campaign_id: str, **changes: Any) -> Outcome:
     plain = {name: value for name, value in changes.items() if name in ("name", "start_at", "extra", "list_id")}
     values = {**pinned, **plain, "revision": case.revision + 1}
     figures = {"changed": sorted(changes)}
+    if decision.move:
+        _edited(call, case.id, pinned.get("content_id"))
     return record(call, case, "revise", decision, Change(campaign=values, figures=figures))
 
 
@@ -209,27 +219,50 @@ def reviewed(call: Call, campaign_id: str) -> Outcome:
 
 def approve(call: Call, task_id: str, ballot: Ballot | None = None) -> Outcome:
     """Record one approval and, if it completes the quorum, launch."""
-    return _vote(call, task_id, ballot or Ballot("approve"))
+    return vote(call, task_id, ballot or Ballot("approve"))
 
 
 def retract(call: Call, task_id: str) -> Outcome:
     """Take one's approval back, while more are awaited."""
-    return _vote(call, task_id, Ballot("retract"))
+    return vote(call, task_id, Ballot("retract"))
 
 
 def dismiss(call: Call, task_id: str, comment: str | None = None) -> Outcome:
     """Say no. The campaign is a draft again, or paused where it has begun sending."""
-    return _vote(call, task_id, Ballot("dismiss", comment=comment))
+    return vote(call, task_id, Ballot("dismiss", comment=comment))
 
 
 def request_changes(call: Call, task_id: str, comment: str | None = None) -> Outcome:
     """Say: not like this. The campaign goes back to its editors."""
-    return _vote(call, task_id, Ballot("request_changes", comment=comment))
+    return vote(call, task_id, Ballot("request_changes", comment=comment))
+
+
+def break_glass(call: Call, campaign_id: str, reason: str) -> Outcome:
+    """Launch now, without the approval that would be needed: for those whom the policy lets, who must say why and
+    begin soon, and about whom a review is opened. Raises Invalid for a reason that says nothing."""
+    said = reason.strip()
+    if not 1 <= len(said) <= LONGEST_REASON:
+        raise Invalid.at("reason", f"expected why, in 1 to {LONGEST_REASON} characters")
+    case = _current(call, campaign_id)
+    if not CAMPAIGN.at(case.state, "break_glass"):
+        return record(call, case, "break_glass", decide(CAMPAIGN, case.state, "break_glass", facts_of(call, case)))
+    allowed = glass.allowed(call)
+    proposal = propose(call, case, at_once=True).in_need()
+    facts = facts_of(call, case, **proposal.facts(), entitled=allowed.refused)
+    decision = decide(CAMPAIGN, case.state, "break_glass", facts)
+    begin_by = call.now + allowed.begin_within
+    figures = {"facts": _figures(case, proposal, facts), "begin_by": begin_by.format_iso()}
+    outcome = record(
+        call, case, "break_glass", decision, Change(proposal=proposal, reason=said, begin_by=begin_by, figures=figures)
+    )
+    if not outcome.refused:
+        questions.review_glass(call, outcome.case)
+    return outcome
 
 
 def withdraw(call: Call, task_id: str) -> Outcome:
     """Take the question back; only who asked may."""
-    case = _current_task(call, task_id)
+    case = _settled(call, cases.lock_by_task(call.connection, call.by.workspace, task_id))
     facts = facts_of(call, case, requester=call.by.person == case.requester)
     return record(call, case, "withdraw", decide(CAMPAIGN, case.state, "withdraw", facts))
 
@@ -252,7 +285,7 @@ def resume(call: Call, campaign_id: str) -> Outcome:
 def revoke(call: Call, campaign_id: str) -> Outcome:
     """Take the approval back: the permit ends, and the launch stops at the next batch."""
     case = _current(call, campaign_id)
-    facts = facts_of(call, case, entitled=entitlement_of(call, case))
+    facts = facts_of(call, case, entitled=Voters(call).entitled(case))
     decision = decide(CAMPAIGN, case.state, "revoke", facts)
     return record(call, case, "revoke", decision, Change(run={"paused_reason": "revoked"}))
 
@@ -299,6 +332,9 @@ def follow(call: Call, campaign_id: str) -> Outcome:
     case = _current(call, campaign_id)
     if case.state != COMPLETED or not lists.has_newcomers(call.connection, case):
         return Outcome(case)
+    call = replace(
+        call, by=replace(call.by, person=case.requester or call.by.person)
+    )  # who wanted the launch wants this
     outcome = reopen(call, campaign_id, "new")
     return outcome if outcome.refused else start(call, campaign_id)
 
@@ -306,7 +342,8 @@ def follow(call: Call, campaign_id: str) -> Outcome:
 def begin(call: Call, campaign_id: str, permit_id: str | None) -> Outcome:
     """The executor presents its permit: the only door into `running`."""
     case = _current(call, campaign_id)
-    facts = facts_of(call, case, presented=permit_id is not None and permit_id == case.permit_id)
+    presented = permit_id is not None and permit_id == case.permit_id
+    facts = facts_of(call, case, presented=presented, lapsed=_lapsed(call, case))
     decision = decide(CAMPAIGN, case.state, "begin", facts)
     run = {"begun_at": case.begun_at or call.now, "paused_reason": None}
     return record(call, case, "begin", decision, Change(campaign={"start_at": None}, run=run))
@@ -345,6 +382,21 @@ def due(call: Call, campaign_id: str) -> Outcome:
     return record(call, case, "due", decision, Change(run=missed, figures={"start": facts.start}))
 
 
+def lapse(call: Call, campaign_id: str) -> Outcome:
+    """A permit that was given for a short time was not used in it."""
+    case = _current(call, campaign_id)
+    facts = facts_of(call, case, lapsed=_lapsed(call, case))
+    return record(call, case, "lapse", decide(CAMPAIGN, case.state, "lapse", facts))
+
+
+def nudge(call: Call, campaign_id: str) -> Outcome:
+    """Remind those who have not decided, and turn to a further group where the policy says so by now."""
+    case = _current(call, campaign_id)
+    if not case.task_open or case.nudge_at is None or call.now < case.nudge_at:
+        return Outcome(case)
+    return Outcome(reminders.remind(call, case))
+
+
 def expire(call: Call, campaign_id: str) -> Outcome:
     """The deadline of the open task has passed: nobody said yes in time, which is a no."""
     case = cases.lock(call.connection, call.by.workspace, campaign_id)
@@ -376,7 +428,7 @@ def wake(call: Call, campaign_id: str) -> Outcome:
     case = _current(call, campaign_id)
     if case.run_id is not None:
         cases.change_run(call.connection, case.run_id, wake_at=None, waiting_for=None)
-    if case.state == PAUSED and case.waiting_for == "space":
+    if case.state == PAUSED and case.waiting_for == "space" and case.permit_id:
         return _resume(call, replace(case, wake_at=None, waiting_for=None))
     return redispatch(call, campaign_id)
 
@@ -387,10 +439,6 @@ def wake(call: Call, campaign_id: str) -> Outcome:
 def _current(call: Call, campaign_id: str) -> Case:
     """The case under its lock, an overdue deadline settled first."""
     return _settled(call, cases.lock(call.connection, call.by.workspace, campaign_id))
-
-
-def _current_task(call: Call, task_id: str) -> Case:
-    return _settled(call, cases.lock_by_task(call.connection, call.by.workspace, task_id))
 
 
 def _settled(call: Call, case: Case) -> Case:
@@ -417,14 +465,31 @@ def _resume(call: Call, case: Case) -> Outcome:
     return record(call, case, "resume", decision, Change(run={"paused_reason": None}))
 
 
-def _vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
-    case = _current_task(call, task_id)
-    facts, approvals = ballot_facts(call, case, ballot)
+def _frozen(call: Call, case: Case) -> Blocker | None:
+    """Why the policy in force lets the run begin neither now nor when it is due, if so."""
+    found = policy.parse(asking.document_of(call, case.policy))
+    return asking.freeze(found, max(call.now, case.start_at) if case.start_at else call.now)
+
+
+def _lapsed(call: Call, case: Case) -> bool:
+    """The permit was given for a short time, which passed before the run began."""
+    until = cases.begin_by(call.connection, case.permit_id) if case.permit_id and case.begun_at is None else None
+    return until is not None and call.now >= until
+
+
+def vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
+    """Record a ballot about a launch, whatever it says. Raises NotFound."""
+    held = cases.lock_by_task(call.connection, call.by.workspace, task_id)
+    call = call.waited()
+    case = _settled(call, held)
+    facts, counted = ballot_facts(call, case, ballot)
+    if case.freezes and ballot.choice == "approve":
+        facts = replace(facts, frozen=_frozen(call, case))
     decision = decide(CAMPAIGN, case.state, ballot.choice, facts)
     figures: Document = {"task": task_id}
     if ballot.choice == "approve":
         figures["acknowledged"] = "implicit" if ballot.acknowledge is None else list(ballot.acknowledge)
-    return record(call, case, ballot.choice, decision, Change(ballot=ballot, approvals=approvals, figures=figures))
+    return record(call, case, ballot.choice, decision, Change(ballot=ballot, counted=counted, figures=figures))
 
 
 def _audience_changes(call: Call, case: Case) -> Outcome:
@@ -434,6 +499,12 @@ def _audience_changes(call: Call, case: Case) -> Outcome:
     decision = decide(CAMPAIGN, case.state, "revise", facts_of(call, case))
     change = Change(campaign={"revision": case.revision + 1}, figures={"changed": ["contacts"]})
     return record(call, case, "revise", decision, change)
+
+
+def _edited(call: Call, campaign_id: str, content_id: str | None) -> None:
+    """Remember who edited what would be sealed."""
+    parts = [campaign_id, *([content_id] if content_id else [])]
+    acts.note_edit(call.connection, parts, call.by.person, call.now)
 
 
 def _pins(call: Call, values: Mapping[str, Any]) -> Document:

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from whenever import TimeDelta
 
-from gonogo import service
+from gonogo import questions, service
 from gonogo.actor import machine
 from gonogo.call import Call
 from gonogo.clock import Clock
 from gonogo.jobs import Jobs
 from gonogo.store import cases, ledger
+from gonogo.store import questions as store_questions
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,9 @@ class Tick:
             todo: list[Due] = [
                 *((service.due, *found) for found in cases.due(connection, now, MOST)),
                 *((service.expire, *found) for found in cases.overdue(connection, now, MOST)),
+                *((questions.expire, *found) for found in store_questions.overdue(connection, now, MOST)),
+                *((service.nudge, *found) for found in cases.to_nudge(connection, now, MOST)),
+                *((service.lapse, *found) for found in cases.lapsed(connection, now, MOST)),
                 *((service.take_over, *found) for found in ledger.lapsed(connection, now, MOST)),
                 *((service.wake, *found) for found in ledger.waking(connection, now, MOST)),
                 *((service.redispatch, *found) for found in ledger.idle(connection, now - FORGOTTEN, MOST)),

@@ -1,17 +1,23 @@
 """What a workspace is made of before its first campaign: itself, its people, its policy."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gonogo import policy, seal
+from gonogo import in_force, policy, questions, seal
+from gonogo.acting import act
 from gonogo.actor import SCOPES
 from gonogo.addresses import address_key, email_problem
+from gonogo.asking import document_of
+from gonogo.ballots import Voters
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import Invalid, Mistake
+from gonogo.groups import member_named
 from gonogo.models import DIALECTS, Document
-from gonogo.store import workspaces
+from gonogo.policy import BUILT_IN
+from gonogo.store import people, workspaces
 
 #: The sender that a new workspace has, until it names its own.
 SENDER = {"email": "campaigns@example.com", "name": "Campaigns"}
@@ -42,8 +48,9 @@ def create(call: Call, name: str, dialect: str = "leadlex", account_group: str |
     sender = workspaces.pin(call.connection, workspace_id, "sender", SENDER, call.now)
     workspaces.change(call.connection, workspace_id, sender_id=sender)
     if dialect != "leadlex":
+        inside = replace(call, by=replace(call.by, workspace=workspace_id))
         off = {"approval": "off", "reason": f"made for {dialect}, whose clients know no approval"}
-        _write(call, workspace_id, off)
+        in_force.put(inside, _write(inside, workspace_id, off))
     return workspace_id
 
 
@@ -52,30 +59,122 @@ def current_policy(call: Call) -> tuple[int, Document]:
     return _policy(call, workspaces.get(call.connection, call.by.workspace).policy)
 
 
+def policy_version(call: Call, number: int) -> Document:
+    """The document of one version, as it was stored. Raises NotFound."""
+    return document_of(call, number)
+
+
 def hold_policy(call: Call) -> tuple[int, Document]:
     """The same, and nobody puts another into force until the transaction ends."""
     return _policy(call, workspaces.hold(call.connection, call.by.workspace).policy)
 
 
 def _policy(call: Call, number: int) -> tuple[int, Document]:
-    if not number:
-        return 0, policy.DEFAULT
-    return number, workspaces.policy_document(call.connection, call.by.workspace, number)
+    return number, document_of(call, number)
 
 
-def write_policy(call: Call, document: object) -> int:
-    """Put a new policy version into force; returns its number. Raises Invalid with every mistake."""
-    policy.parse(document)
-    if not isinstance(document, dict):  # parse has refused it already
-        raise TypeError("a policy is a document")
-    return _write(call, call.by.workspace, document)
+@dataclass(frozen=True, slots=True)
+class PolicyWritten:
+    """A policy version, and the task that must be approved before it is put into force; None where it is already."""
+
+    number: int
+    task_id: str | None = None
+
+
+def write_policy(call: Call, document: object) -> PolicyWritten:
+    """Write a new policy version, and put it into force unless the one in force asks people first.
+
+    Raises Invalid with every mistake, and nothing is written then.
+    """
+    workspace = workspaces.hold(call.connection, call.by.workspace)
+    wanted, _ = checked_policy(call, document)
+    before = policy.parse(document_of(call, workspace.policy))
+    number = _write(call, call.by.workspace, wanted)
+    if before.changes is None:
+        in_force.put(call, number)
+        return PolicyWritten(number)
+    asked = policy.requirement_of(before, before.changes)
+    asked = replace(asked, separation="requester", barred=(call.by.person,), remind_after=None, escalate=None)
+    return PolicyWritten(number, questions.ask_about_policy(call, number, asked, "changes"))
+
+
+def checked_policy(call: Call, document: object) -> tuple[Document, policy.Policy]:
+    """The document with everybody in it named by id, and what it says. Raises Invalid with every mistake: also for
+    groups and members that are unknown, and for rules that nobody could satisfy."""
+    mistakes: list[Mistake] = []
+    parsed: policy.Policy | None = None
+    try:
+        parsed = policy.parse(document)
+    except Invalid as invalid:
+        mistakes += invalid.mistakes
+    ids = _known(call, document, mistakes)
+    if mistakes or parsed is None or not isinstance(document, dict):
+        raise Invalid(mistakes)
+    wanted = _with_ids(document, ids)
+    parsed = policy.parse(wanted)
+    mistakes += _unsatisfiable(call, parsed)
+    if mistakes:
+        raise Invalid(mistakes)
+    return wanted, parsed
+
+
+def _known(call: Call, document: object, mistakes: list[Mistake]) -> dict[str, str]:
+    """The ids of the people whom a document names; every name that is unknown is a mistake."""
+    named = list(policy.named(document))
+    groups = {*BUILT_IN, *people.group_names(call.connection, call.by.workspace)} if named else set()
+    salt = workspaces.get(call.connection, call.by.workspace).salt
+    ids: dict[str, str] = {}
+    for path, kind, name in named:
+        if kind == "group" and name not in groups:
+            mistakes.append(Mistake(path, f"expected one of the groups {', '.join(sorted(groups))}; found {name!r}"))
+        if kind == "person" and name not in ids:
+            member_id = member_named(call, salt, name)
+            if member_id is None:
+                mistakes.append(Mistake(path, f"expected a member, by address or id; {name!r} is none"))
+            ids[name] = member_id or name
+    return ids
+
+
+def _with_ids(said: Any, ids: Mapping[str, str]) -> Any:
+    """The document as it is stored: ids where people were named, for addresses must be erasable."""
+    if isinstance(said, Mapping):
+        return {
+            key: [ids.get(name, name) for name in value] if key == "people" else _with_ids(value, ids)
+            for key, value in said.items()
+        }
+    return [_with_ids(each, ids) for each in said] if isinstance(said, list) else said
+
+
+def _unsatisfiable(call: Call, parsed: policy.Policy) -> Iterator[Mistake]:
+    """Rules that nobody could satisfy, whoever asks. Of the people of an embedding host only the host knows."""
+    if Voters(call).member.vouched:
+        return
+    asked: list[tuple[str, object]] = [("changes", parsed.changes)]
+    if isinstance(parsed, policy.Written):
+        asked += [(f"rules[{at}].approve", rule.approve) for at, rule in enumerate(parsed.rules)]
+    voters = people.everybody(call.connection, call.by.workspace)
+    for path, wanted in asked:
+        if isinstance(wanted, policy.People):
+            requirement = policy.requirement_of(parsed, wanted)
+            if path == "changes":  # the writer of the next policy, who may be this one's, has no say in it
+                requirement = replace(requirement, separation="requester", barred=(call.by.person,))
+            if not policy.satisfiable(requirement, voters):
+                yield Mistake(path, _lacking(requirement, voters))
+
+
+def _lacking(requirement: policy.Requirement, voters: Sequence[policy.Voter]) -> str:
+    could = [
+        f"{stage.quorum} of {stage.whom} (there are {sum(policy.may_fill(stage, each) for each in voters)})"
+        for stage in requirement.stages
+    ]
+    return f"nobody could satisfy this: it asks {', then '.join(could)}, each person counting once"
 
 
 def _write(call: Call, workspace_id: str, document: Document) -> int:
-    number: int = workspaces.hold(call.connection, workspace_id).policy + 1
+    number = workspaces.last_policy(call.connection, workspace_id) + 1
     row = {"workspace_id": workspace_id, "number": number, "document": document, "digest": seal.digest(document)}
-    workspaces.add_policy(call.connection, {**row, "actor": call.by.id, "at": call.now})
-    workspaces.change(call.connection, workspace_id, policy=number)
+    by = {"actor": call.by.id, "person": call.by.person}
+    workspaces.add_policy(call.connection, {**row, **by, "at": call.now})
     return number
 
 
@@ -90,7 +189,10 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     known = workspaces.member_by_address(call.connection, call.by.workspace, key)
     if known is not None:
         old = known.scopes if known.removed_at is None else []
-        workspaces.change_member(call.connection, known.id, scopes=sorted({*old, *wanted}), removed_at=None)
+        scopes = sorted({*old, *wanted})
+        workspaces.change_member(call.connection, known.id, scopes=scopes, removed_at=None)
+        if known.removed_at is not None or scopes != sorted(old):
+            act(call, "member", known.id, "changed", {"scopes": scopes})
         return str(known.id)
     said = {"email": email, "name": name or email.split("@", maxsplit=1)[0]}
     payload = workspaces.conceal(call.connection, call.by.workspace, said, secrets.token_bytes(32))
@@ -104,6 +206,7 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
         "removed_at": None,
     }
     workspaces.add_member(call.connection, dict(row))
+    act(call, "member", str(row["id"]), "joined", {"scopes": wanted})
     return str(row["id"])
 
 
@@ -112,6 +215,8 @@ def remove_member(call: Call, member_id: str) -> None:
     workspaces.find_member(call.connection, call.by.workspace, member_id)
     workspaces.change_member(call.connection, member_id, removed_at=call.now)
     workspaces.end_keys_of(call.connection, member_id, call.now)
+    people.forget(call.connection, call.by.workspace, member_id, call.now)
+    act(call, "member", member_id, "removed")
 
 
 def check_scopes(scopes: Iterable[str]) -> list[str]:

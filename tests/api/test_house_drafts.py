@@ -141,8 +141,16 @@ def ahead(house: House, campaign: str) -> Body:
     return found
 
 
+def _approvers(house: House) -> None:
+    """Two members who may approve."""
+    for name in ("bob", "cid"):
+        house.by("lexi", member=f"{name}@acme.example")
+
+
 def test_launchability_tells_what_a_start_would_ask_for(server: Server) -> None:
-    house = House.of(server, policy=asking(quorum=2))
+    house = House.of(server)
+    _approvers(house)
+    house.tenant.policy(asking(quorum=2))
 
     found = ahead(house, house.draft())
 
@@ -550,13 +558,17 @@ def test_what_can_not_be_read_changes_nothing(server: Server, method: str, path:
 
 def test_every_policy_that_was_in_force_is_kept_newest_first(server: Server) -> None:
     house = House.of(server)
+    _approvers(house)
     assert house.data("GET", "/v1/policy/versions") == {"versions": []}
     first = house.data("PUT", "/v1/policy", asking())
     second = house.data("PUT", "/v1/policy", asking(quorum=2))
 
     versions = house.data("GET", "/v1/policy/versions")["versions"]
 
-    assert [{name: each[name] for name in ("version", "digest", "policy")} for each in versions] == [second, first]
+    told = ("version", "digest", "policy")
+    put = [{name: each[name] for name in told} for each in (second, first)]
+    assert [{name: each[name] for name in told} for each in versions] == put
+    assert [each["in_force"] for each in versions] == [True, False]
     assert [each["version"] for each in versions] == [2, 1]
     assert all(each["at"].endswith("Z") for each in versions)
     assert House.of(server).data("GET", "/v1/policy/versions") == {"versions": []}

@@ -66,18 +66,3 @@ def test_a_task_of_an_earlier_run_tells_what_was_proposed_then(server: Server) -
     assert house.task(first)["seal"] == before["seal"] != house.task(second)["seal"]
     assert "to 2 recipients" in house.task(first)["description"]
     assert house.task(first)["stage"] is None
-    assert (house.task(first)["changed"], house.task(second)["changed"]) == (None, ["recipients"])
-
-
-def test_a_task_tells_what_changed_since_the_run_before(server: Server) -> None:
-    house = House.of(server, policy=asking())
-    campaign, _ = house.asked()
-    for change, named in (
-        ({"template": {"subject": "Again", "body": "Dear {{ name }}"}}, ["content"]),
-        ({"sender": {"email": "news@acme.example", "name": "Acme"}}, ["sender"]),
-        ({"timezone": "Europe/Berlin"}, ["settings"]),
-        ({"name": "Autumn"}, []),
-        ({"start_at": "2099-01-01T00:00:00Z", "timezone": "UTC"}, ["settings", "start_at"]),
-    ):
-        house.data("PATCH", f"/v1/campaigns/{campaign}", change)
-        assert house.task(house.start(campaign)["task_id"])["changed"] == named

@@ -61,6 +61,37 @@ def test_a_mistake_in_yaml_is_told_with_its_place(server: Server) -> None:
     assert [mistake["path"] for mistake in answer.json()["error"]["mistakes"]] == ["separation"]
 
 
+def test_yaml_is_read_by_the_core_schema_of_its_version_1_2(server: Server) -> None:
+    house = House.of(server)
+    said = """\
+    rules:
+      - name: yes
+        when: {recipients_at_most: 010, hours: {from: 21:30, to: 22:00, zone: UTC}}
+        approve: auto
+      - name: off
+        when: {recipients_over: 0x10, channel: sms}
+        approve: {stages: [{group: approvers, quorum: 0o1}]}
+      - {name: ~, approve: &nobody }
+    separation: none
+    """
+    assert refusal(put(house, said))[0] == 400
+    said = said.replace("{name: ~, approve: &nobody }", "{name: 2026-01-01, approve: {stages: [{quorum: 1}]}}")
+    assert put(house, said).status_code == 200
+    first, second, last = house.data("GET", "/v1/policy")["policy"]["rules"]
+    hours = {"from": "21:30", "to": "22:00", "zone": "UTC"}
+    assert first == {"name": "yes", "when": {"recipients_at_most": 10, "hours": hours}, "approve": "auto"}
+    assert (second["name"], second["when"]["recipients_over"], last["name"]) == ("off", 16, "2026-01-01")
+    assert second["approve"]["stages"] == [{"group": "approvers", "quorum": 1}]
+    assert put(house, "approval: off\nreason: a test\n").status_code == 200
+    assert house.data("GET", "/v1/policy")["policy"] == {"approval": "off", "reason": "a test"}
+
+
+@pytest.mark.parametrize("value", ["1_000", "0b11", "1:30", "on", "0o9", "1e2", "1.0", ".inf", ".nan", "True", "null"])
+def test_what_is_no_whole_number_in_yaml_1_2_is_none_here(server: Server, value: str) -> None:
+    answer = put(House.of(server), YAML.replace("quorum: 1", f"quorum: {value}"))
+    assert refusal(answer)[0] == 400, answer.text
+
+
 def test_an_empty_text_and_another_type_are_no_policy(server: Server) -> None:
     house = House.of(server)
     assert refusal(put(house, "")) == (400, "validation_error", [])

@@ -59,17 +59,34 @@ def test_the_page_on_embedding_is_true(tmp_path: Path) -> None:
     assert found.failed == 0
 
 
-def test_getting_started_goes_from_an_empty_folder_to_120_mails(tmp_path: Path) -> None:
+def _serving(page: Path) -> str:
+    """The commands of a page that starts a server: on a free port, waited for, and ended."""
     port = str(free_port())
-    script = blocks(ROOT / "docs" / "getting-started.md", "sh").replace("8000", port)
+    script = blocks(page, "sh").replace("8000", port)
     wait = f"until curl --silent --fail http://127.0.0.1:{port}/healthz; do sleep 0.1; done"
-    script = script.replace("&\n", f"&\nSERVER=$!\ntrap 'kill $SERVER' EXIT\n{wait}\n", 1)
-    ran = in_bash(script, tmp_path)
+    return script.replace("&\n", f"&\nSERVER=$!\ntrap 'kill $SERVER' EXIT\n{wait}\n", 1)
+
+
+def test_getting_started_goes_from_an_empty_folder_to_120_mails(tmp_path: Path) -> None:
+    ran = in_bash(_serving(ROOT / "docs" / "getting-started.md"), tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert '"status":"pending_approval"' in ran.stdout
     assert '"execution_started":true' in ran.stdout
     assert "}}120\n" in ran.stdout  # what `ls | wc` says, behind the statistics
     assert '"version":1' in ran.stdout
+
+
+def test_the_page_on_approval_goes_from_the_policy_to_the_audit_entry(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "approval.md"
+    ran = in_bash(_serving(page), tmp_path)
+    assert ran.returncode == 0, ran.stderr + ran.stdout
+    told = ran.stdout
+    assert "{'group': 'legal', 'people': [], 'have': 0, 'need': 2}" in told
+    assert "bob@acme.example" in told
+    assert "separation_of_duties\nstage_closed\n" in told
+    assert blocks(page, "text").strip() in told  # the steps, as the page shows them
+    assert "broken launched\napprove approved\n" in told
+    assert told.rstrip().endswith("2")
 
 
 def test_the_page_on_moving_in_is_true(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ dismiss          pending_approval  pending_approval draft paused
 request_changes  pending_approval  draft paused
 withdraw         pending_approval  draft paused
 expire           pending_approval  draft paused
+break_glass      draft             active
+break_glass      pending_approval  active
+break_glass      paused            active
 revise           draft             draft paused
 revise           pending_approval  draft paused
 revise           scheduled         draft paused
@@ -35,6 +38,8 @@ revise           paused            draft paused
 due              scheduled         active paused
 unschedule       scheduled         draft paused
 begin            active            running
+lapse            active            draft paused
+lapse            paused            draft paused
 pause            scheduled         paused
 pause            active            paused
 pause            running           paused
@@ -339,9 +344,13 @@ def test_the_guards_that_are_a_second_lock_are_known_by_name(report: Report[Fact
     """No world that can be reached needs them; a database that somebody tampered with would."""
     assert sorted(str(mutant) for mutant in report.second_locks if "=" not in mutant.dropped) == [
         "begin from active to running without permit_held",
+        "break_glass from draft to active without without_permit",
+        "break_glass from pending_approval to active without without_permit",
         "complete from running to completed without has_begun",
         "complete from running to completed without nothing_left_over",
         "due from scheduled to active without permit_held",
+        "lapse from active to draft without permit_held",
+        "lapse from active to paused without permit_held",
         "revoke from active to paused without permit_held",
         "revoke from running to paused without permit_held",
         "revoke from scheduled to paused without permit_held",

@@ -782,6 +782,20 @@ def test_a_run_that_continues_a_sequence_sends_nobody_the_first_message_again(be
     assert bench.case(case.id).state == "completed"
 
 
+def test_a_message_that_is_for_few_of_a_long_audience_reaches_those_at_its_end(bench: Bench) -> None:
+    case = bench.launched(40, content=SEQUENCE)
+    bench.sink.answers = at(34, lambda: bench.did(service.revoke, case.id, by=bench.bob))
+    bench.jobs.run()
+    bench.sink.answers = lambda _: None
+    assert bench.sink.addresses == everybody(36)  # what was claimed still went out
+    bench.did(service.approve, bench.did(service.resume, case.id).task_id, by=bench.bob)
+    bench.jobs.run()
+    assert bench.sink.addresses == everybody(40)
+    bench.clock.move(DAY * 2)
+    finish(bench)
+    assert bench.sink.addresses == [*everybody(40), *everybody(40)]
+
+
 # A list too long for the start call to read
 
 

@@ -8,7 +8,7 @@ import pytest
 from gonogo import guards
 from gonogo.campaign import CAMPAIGN
 from gonogo.definition import Blocker, Condition, reads
-from gonogo.facts import DOMAIN, NOT_ENTITLED, Facts
+from gonogo.facts import DOMAIN, FROZEN, NOT_ENTITLED, Facts
 from gonogo.machine import ask
 
 Check = Callable[[Facts], Any]
@@ -42,6 +42,13 @@ ROWS: list[tuple[Check, list[dict[str, Any]], dict[str, Any], str, dict[str, obj
     (guards.seal_seen, [{"seen": True}], {"seen": False}, "seal_changed", {}),
     (guards.warnings_acknowledged, [{"acknowledged": True}], {"acknowledged": False}, "acknowledgement_missing", {}),
     (guards.by_requester, [{"requester": True}], {"requester": False}, "not_requester", {}),
+    (guards.not_frozen, [{"frozen": None}], {"frozen": FROZEN}, "frozen", {}),
+    (guards.review_ended, [{"review": "clean"}, {"review": "blocked"}], {"review": "pending"}, "task_reviewing", {}),
+    (guards.starts_now, [{"start": "none"}, {"start": "due"}], {"start": "ahead"}, "start_not_now", {}),
+    (guards.starts_now, [], {"start": "late"}, "start_not_now", {}),
+    (guards.without_permit, [{"permit": "none"}], {"permit": "valid"}, "permit_held", {}),
+    (guards.permit_in_time, [{"lapsed": False}], {"lapsed": True}, "permit_lapsed", {}),
+    (guards.permit_lapsed, [{"lapsed": True}], {"lapsed": False}, "not_lapsed", {}),
     (guards.permit_held, [{"permit": "valid"}], {"permit": "none"}, "permit_missing", {}),
     (guards.permit_presented, [{"presented": True}], {"presented": False}, "permit_mismatch", {}),
     (guards.start_reached, [{"start": "due"}, {"start": "late"}], {"start": "ahead"}, "start_ahead", {}),
@@ -84,14 +91,18 @@ def test_the_codes_are_public_and_stay_as_they_are() -> None:
         "already_voted",
         "audience_empty",
         "content_missing",
+        "frozen",
         "import_open",
         "messages_in_flight",
         "no_vote",
         "not_begun",
         "not_entitled",
+        "not_lapsed",
         "not_overdue",
         "not_requester",
         "not_reviewing",
+        "permit_held",
+        "permit_lapsed",
         "permit_mismatch",
         "permit_missing",
         "recipients_left",
@@ -102,6 +113,7 @@ def test_the_codes_are_public_and_stay_as_they_are() -> None:
         "start_ahead",
         "start_in_past",
         "start_missed",
+        "start_not_now",
         "task_decided",
         "task_expired",
         "task_reviewing",

@@ -81,8 +81,8 @@ def test_a_start_twice_at_once_opens_one_run(bench: Bench) -> None:
 
 
 def test_votes_given_and_taken_back_at_once_are_counted_as_they_stand(bench: Bench) -> None:
-    bench.policy(asking(4))
     voters = [bench.person(f"voter{n}", "lexi") for n in range(4)]
+    bench.policy(asking(4))
     for _ in range(ROUNDS):
         case = bench.asked()
         first, second, third, fourth = voters
@@ -201,7 +201,7 @@ def test_a_contact_added_and_taken_off_at_once_is_there_or_not(bench: Bench) -> 
 
 def test_policies_written_at_once_are_numbered_without_gaps(bench: Bench) -> None:
     for _ in range(ROUNDS):
-        answers = at_once([partial(bench.policy, asking(n)) for n in range(1, THREADS)])
+        answers = at_once([partial(bench.policy, asking(dismissals=n)) for n in range(1, THREADS)])
         assert all(isinstance(answer, int | Conflict) for answer in answers)
     numbers = [number for (number,) in bench.rows("SELECT number FROM gonogo_policy ORDER BY number")]
     assert numbers == list(range(1, len(numbers) + 1))

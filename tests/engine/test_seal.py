@@ -128,7 +128,7 @@ def _case(**values: object) -> Case:
 
 
 def _ruled(document: Document) -> policy.Ruling:
-    return policy.rule_on(policy.parse(document), policy.Question(3, "email", True))
+    return policy.rule_on(policy.parse(document), policy.Question(3))
 
 
 def _with(**values: Any) -> Proposal:
@@ -153,6 +153,8 @@ PROPOSAL = Proposal(
     steps=1,
     findings=(),
     ruling=_ruled(asking(2)),
+    asked=policy.Question(3),
+    frozen=None,
     start_at=NOW,
     importing=False,
     in_flight=0,

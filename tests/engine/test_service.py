@@ -38,22 +38,20 @@ IN: dict[str, Callable[[Bench], Case]] = {
 }
 
 
+#: What reviewers do.
+DECIDED = ("approve", "retract", "dismiss", "request_changes", "revoke")
+
+
 def fired(bench: Bench, event: str, case: Case) -> Outcome:
     """The use case of an event, by whoever may fire it."""
-    task = case.task_id
-    match event:
-        case "approve" | "retract" | "dismiss" | "request_changes":
-            return bench.do(getattr(service, event), task, by=bench.bob)
-        case "withdraw":
-            return bench.do(service.withdraw, task)
-        case "begin":
-            return bench.do(service.begin, case.id, case.permit_id, by=machine(bench.workspace))
-        case "fail":
-            return bench.do(service.fail, case.id, "no way")
-        case "revoke":
-            return bench.do(service.revoke, case.id, by=bench.bob)
-        case _:
-            return bench.do(getattr(service, event), case.id)
+    about: dict[str, tuple[object, ...]] = {
+        "begin": (case.id, case.permit_id),
+        "fail": (case.id, "no way"),
+        "break_glass": (case.id, "The offer ends tonight"),
+        **dict.fromkeys(("approve", "retract", "dismiss", "request_changes", "withdraw"), (case.task_id,)),
+    }
+    by = {"begin": machine(bench.workspace), **dict.fromkeys(DECIDED, bench.bob)}
+    return bench.do(getattr(service, event), *about.get(event, (case.id,)), by=by.get(event))
 
 
 def test_there_is_a_way_into_every_state(bench: Bench) -> None:
@@ -609,10 +607,14 @@ USE_CASES: dict[str, Callable[[Any, str, str], object]] = {
     "start": lambda call, id_, _: service.start(call, id_),
     "start resuming": lambda call, id_, _: service.start(call, id_, resumes=True),
     "reviewed": lambda call, id_, _: service.reviewed(call, id_),
+    "vote": lambda call, _, task: service.vote(call, task, Ballot("approve")),
     "approve": lambda call, _, task: service.approve(call, task, Ballot("approve")),
     "retract": lambda call, _, task: service.retract(call, task),
     "dismiss": lambda call, _, task: service.dismiss(call, task, "no"),
     "request_changes": lambda call, _, task: service.request_changes(call, task, "no"),
+    "break_glass": lambda call, id_, _: service.break_glass(call, id_, "the site is down"),
+    "lapse": lambda call, id_, _: service.lapse(call, id_),
+    "nudge": lambda call, id_, _: service.nudge(call, id_),
     "withdraw": lambda call, _, task: service.withdraw(call, task),
     "pause": lambda call, id_, _: service.pause(call, id_),
     "resume": lambda call, id_, _: service.resume(call, id_),
@@ -699,6 +701,7 @@ def test_every_move_of_the_table_can_be_made_by_the_use_cases(bench: Bench, monk
     _begun(bench)
     _ended_while_paused(bench)
     _counted(bench)
+    _in_need(bench)
     monkeypatch.setattr(proposal, "REVIEWED_AT_ONCE", 0)
     _reviewed(bench)
     taken = {tuple(row) for row in bench.rows("SELECT DISTINCT event, source, target FROM gonogo_step")}
@@ -761,6 +764,26 @@ def _counted(bench: Bench) -> None:
     bench.did(service.approve, case.task_id, by=bench.bob)
     bench.did(service.retract, case.task_id, by=bench.bob)
     bench.did(service.dismiss, case.task_id, by=bench.bob)
+    bench.policy(asking())
+
+
+def _in_need(bench: Bench) -> None:
+    """Broken glass, and permits of it that were not used in time."""
+    owner = bench.person("owner", "admin")
+    bench.policy(asking(break_glass={"begin_within": "PT1M"}))
+
+    def launched(case: Case) -> Case:
+        return bench.did(service.break_glass, case.id, "The offer ends tonight", by=owner)
+
+    launched(bench.asked())
+    unused, paused = (launched(bench.case(bench.draft())) for _ in range(2))
+    begun, stopped = (launched(_paused_and_begun(bench)) for _ in range(2))
+    for case in (paused, stopped):
+        bench.did(service.pause, case.id)
+    bench.clock.move(TimeDelta(minutes=1))
+    for case in (unused, paused, begun, stopped):
+        assert codes(bench.do(service.begin, case.id, case.permit_id)) in (["permit_lapsed"], ["not_offered"])
+        bench.did(service.lapse, case.id)
     bench.policy(asking())
 
 

@@ -1,12 +1,16 @@
 """Mail through a relay: real SMTP, with everything that a relay may say, and everything that may break."""
 
+import asyncio
 import ssl
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -170,7 +174,6 @@ def talk(*answers: bytes | None) -> list[bytes | None]:
         ([GO, None], "unknown"),
         ([GO, b"what?"], "unknown"),
         ([GO, b"199 hm"], "unknown"),
-        ([None], "unknown"),
     ],
 )
 def test_what_becomes_of_a_message_is_what_the_relay_said(dial: Dial, then: list[bytes | None], receipt: str) -> None:
@@ -204,14 +207,17 @@ def test_a_relay_that_falls_silent_after_the_message_leaves_it_unknown(dial: Dia
     assert (found.state, found.reason) == ("unknown", "The relay broke off: Timed out waiting for server response")
 
 
-def test_what_breaks_before_the_message_is_tried_again_on_another_connection(dial: Dial) -> None:
-    with scripted([HELLO, OK, OK, None], talk(GO, OK)) as script:
+@pytest.mark.parametrize("before", [[HELLO, OK, OK, None], talk(None)])
+def test_what_breaks_before_the_message_is_tried_again_on_another_connection(
+    dial: Dial, before: list[bytes | None]
+) -> None:
+    with scripted(before, talk(GO, OK)) as script:
         assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
     assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 1
 
 
 def test_a_no_for_now_to_the_message_itself_is_tried_again(dial: Dial) -> None:
-    again = [GO, b"451 later", OK, OK, OK, GO, OK]  # RSET, MAIL, RCPT, DATA, the message
+    again = [GO, b"451 later", OK, OK, GO, OK]  # MAIL, RCPT, DATA, the message
     with scripted(talk(*again)) as script:
         assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
     assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 2
@@ -223,6 +229,163 @@ def test_an_idle_connection_that_ended_meanwhile_costs_nothing(dial: Dial, ended
         channel = dial(script.port, connections=1)
         assert channel.deliver(people(1), always) == Delivery([SENT])
         assert channel.deliver(people(2)[1:], always) == Delivery([SENT])
+
+
+def test_what_a_relay_says_unasked_is_no_answer(dial: Dial) -> None:
+    early: list[bytes | None] = [HELLO, OK, OK, b"250 OK\r\n354 go on\r\n250 taken"]  # greeting, EHLO, MAIL, RCPT
+    with scripted(early, talk(GO, OK)) as script:
+        assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
+    assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 1
+
+
+def test_an_answer_without_an_end_leaves_the_message_unknown(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PATIENCE", 30)
+    monkeypatch.setattr(smtp, "LONGEST_ANSWER", 100)
+    with scripted(talk(GO, b"250-" + b"x" * 100)) as script:
+        [found] = dial(script.port, connections=1).deliver([ADA], always).receipts
+    assert found == Receipt("unknown", "The relay broke off: its answer had no end")
+
+
+def test_a_reason_is_one_line_that_any_database_takes(dial: Dial) -> None:
+    with scripted(talk(GO, b"550-no\0\r\n550 never")) as script:
+        assert dial(script.port).deliver([ADA], always) == Delivery([Receipt("rejected", "550 no never")])
+
+
+def test_what_was_refused_for_now_stays_so_where_time_runs_out(inbox: Inbox, dial: Dial) -> None:
+    inbox.refuses = {"p0@example.com": repeat("451 greylisted")}
+    left = iter([True])
+    delivery = dial(inbox.port).deliver(people(1), lambda: next(left, False))
+    assert delivery == Delivery([Receipt("deferred", "451 greylisted")])
+
+
+# Groups of commands
+
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ASKS = b"250 sender\r\n250 recipient\r\n354 go on\r\n"
+
+
+@contextmanager
+def relay(*conversations: Conversation) -> Iterator[int]:
+    """The port of a relay that takes groups; each connection has a conversation of its own after EHLO."""
+    following, stop = iter(conversations), asyncio.Event()
+    ready = Queue[tuple[asyncio.AbstractEventLoop, int]]()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 relay\r\n")
+        await reader.readline()
+        writer.write(b"250-relay\r\n250 PIPELINING\r\n")
+        try:
+            with suppress(asyncio.CancelledError):  # still listening at the end
+                await next(following)(reader, writer)
+        finally:
+            writer.close()
+
+    async def serve() -> None:
+        async with await asyncio.start_server(converse, "127.0.0.1", 0) as server:
+            ready.put((asyncio.get_running_loop(), server.sockets[0].getsockname()[1]))
+            await stop.wait()
+
+    serving = threading.Thread(target=lambda: asyncio.run(serve()))
+    serving.start()
+    loop, port = ready.get(timeout=5)
+    try:
+        yield port
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        serving.join(5)
+
+
+async def group(reader: asyncio.StreamReader) -> str:
+    """Whom the next three commands are about: nothing is answered before all of them are there."""
+    commands = [await reader.readline() for _ in range(3)]
+    assert [each[:4] for each in commands] == [b"MAIL", b"RCPT", b"DATA"], commands
+    return commands[1].decode().removeprefix("RCPT TO:<").removesuffix("@example.com>\r\n")
+
+
+async def message(reader: asyncio.StreamReader) -> str:
+    """Whom the next message is addressed to."""
+    data = await reader.readuntil(b"\r\n.\r\n")
+    return data.partition(b"To: ")[2].partition(b"@")[0].decode()
+
+
+def test_a_message_travels_with_the_commands_for_the_next_where_the_relay_takes_groups(dial: Dial) -> None:
+    heard: list[tuple[str, ...]] = []
+
+    async def all_three(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append((await group(reader),))
+        writer.write(ASKS)
+        for _ in range(2):
+            heard.append((await message(reader), await group(reader)))
+            writer.write(b"250 taken\r\n" + ASKS)
+        heard.append((await message(reader),))
+        writer.write(b"250 taken\r\n")
+        await reader.readline()
+        writer.write(b"221 bye\r\n")
+
+    with relay(all_three) as port:
+        assert dial(port, connections=1).deliver(people(3), always) == Delivery([SENT] * 3)
+    assert heard == [("p0",), ("p0", "p1"), ("p1", "p2"), ("p2",)]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_nobody_gets_what_was_meant_for_a_recipient_who_is_refused_within_a_group(dial: Dial, goes_on: bool) -> None:
+    """A relay may ask for the message all the same (RFC 2920 section 3.1): it gets none, and the connection ends."""
+    heard: list[bytes] = []
+
+    async def refuses_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await group(reader) == "p0"
+        writer.write(
+            b"250 sender\r\n550 no such box\r\n" + (b"503 nobody to send to\r\n" if goes_on else b"354 go on\r\n")
+        )
+        heard.append(await reader.readline())
+        if goes_on:
+            writer.write(b"250 forgotten\r\n")
+            await takes_one(reader, writer)
+
+    async def takes_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await group(reader) == "p1"
+        writer.write(ASKS)
+        assert await message(reader) == "p1"
+        writer.write(b"250 taken\r\n")
+        await reader.read()
+
+    with relay(refuses_one, takes_one) as port:
+        delivery = dial(port, connections=1).deliver(people(2), always)
+    assert delivery == Delivery([Receipt("rejected", "550 no such box"), SENT])
+    assert heard == [b"RSET\r\n" if goes_on else b""]
+
+
+@pytest.mark.parametrize("answer", [b"250 taken\r\n", b""])
+def test_of_a_group_that_broke_only_the_message_that_went_out_is_unknown(dial: Dial, answer: bytes) -> None:
+    heard: list[str] = []
+
+    async def dies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await group(reader)
+        writer.write(ASKS)
+        heard.append(await message(reader))
+        await group(reader)
+        writer.write(answer)
+
+    async def lives(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await group(reader)
+        writer.write(ASKS)
+        heard.append(await message(reader))
+        writer.write(b"250 taken\r\n")
+        await reader.read()
+
+    with relay(dies, lives) as port:
+        first, second = dial(port, connections=1).deliver(people(2), always).receipts
+    assert first == (SENT if answer else Receipt("unknown", "The relay broke off: Connection lost"))
+    assert second == SENT
+    assert heard == ["p0", "p1"]
+
+
+def test_a_relay_that_takes_no_groups_hears_nothing_after_a_refusal(dial: Dial) -> None:
+    with scripted([HELLO, OK, OK, b"550 no such box", OK, OK]) as script:
+        channel = dial(script.port, connections=1)
+        assert channel.deliver([ADA], always) == Delivery([Receipt("rejected", "550 no such box")])
+        dial.hang_up()
+    assert [heard[:4] for heard in script.heard] == [b"EHLO", b"MAIL", b"RCPT", b"RSET", b"QUIT"]
 
 
 # TLS and passwords

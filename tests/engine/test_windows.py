@@ -3,7 +3,8 @@
 import pytest
 from whenever import Date, Instant, Time
 
-from gonogo.execution.windows import Timing, day_begins, day_of
+from gonogo.execution.windows import Timing
+from gonogo.zones import day_begins, day_of
 
 BERLIN = "Europe/Berlin"
 OFFICE = Timing(zone=BERLIN, start=Time(9), end=Time(17))

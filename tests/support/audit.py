@@ -61,7 +61,7 @@ def _gate(connection: sa.Connection, campaign: Any, runs: list[Any]) -> Iterator
     open_runs = [run.number for run in runs if run.closed_at is None]
     if open_runs and (open_runs != [campaign.run] or campaign.state in (DRAFT, *OVER)):
         yield f"the runs {open_runs} are open"
-    tasks = _by(connection, models.Task, "campaign_id")[campaign.id]
+    tasks = [t for t in _by(connection, models.Task, "campaign_id")[campaign.id] if t.kind == "campaign_start"]
     open_tasks = [task.run_id for task in tasks if task.status in ("reviewing", "pending")]
     if open_tasks != ([numbered[campaign.run].id] if campaign.state == PENDING else []):
         yield f"the open tasks are about {open_tasks}"
@@ -83,14 +83,27 @@ def _quorums(connection: sa.Connection, permits: list[Any], tasks: dict[str, Any
         if (permit.kind == "quorum") != (permit.task_id is not None):
             yield f"a permit of kind {permit.kind} names the task {permit.task_id}"
         elif permit.task_id:
-            standing = {}
+            last = {}
             for vote in sorted(votes[permit.task_id], key=lambda vote: int(vote.seq)):
-                standing[vote.person] = vote.choice
+                last[vote.person] = vote
                 if vote.seal != permit.seal:
                     yield f"a vote of {vote.person} was for another seal than the permit's"
-            [stage] = tasks[permit.task_id].requirement["stages"]
-            if list(standing.values()).count("approve") < stage["quorum"]:
-                yield f"the permit of run {permit.run} lacks votes"
+            approvals = [vote for vote in last.values() if vote.choice == "approve"]
+            yield from _quorum(f"the permit of run {permit.run}", tasks[permit.task_id].requirement, approvals)
+
+
+def _quorum(permit: str, requirement: dict[str, Any], approvals: list[Any]) -> Iterator[str]:
+    """In every stage so many approvals as it asks for, nobody and no seat being counted twice."""
+    counted: Counter[int] = Counter()
+    over = set(requirement.get("barred", ()))
+    for vote in sorted(approvals, key=lambda vote: vote.seat not in (None, vote.person)):  # the own seat first
+        names = {vote.person, vote.seat or vote.person}
+        if not names & over:
+            counted[vote.stage] += 1
+            over |= names
+    for at, stage in enumerate(requirement["stages"]):
+        if counted[at] < stage["quorum"]:
+            yield f"{permit} lacks votes in stage {at + 1}: {counted[at]} of {stage['quorum']}"
 
 
 def _messages(connection: sa.Connection, campaign: Any, runs: list[Any]) -> Iterator[str]:
@@ -120,7 +133,8 @@ def _messages(connection: sa.Connection, campaign: Any, runs: list[Any]) -> Iter
 def _seal(connection: sa.Connection, campaign: Any, run: Any) -> Iterator[str]:
     """The seal, made again from what was stored."""
     audience, version, task = table(models.Audience), table(models.Version), table(models.Task)
-    asked = connection.execute(sa.select(task.c.requirement).where(task.c.run_id == run.id)).scalar()
+    of_run = sa.select(task.c.requirement).where(task.c.run_id == run.id, task.c.kind == "campaign_start")
+    asked = connection.execute(of_run).scalar()
     if run.seal is None or asked == {}:  # never sealed, or sealed by a review that put no question
         return
     mine = sa.select(audience.c.payload).where(audience.c.run_id == run.id).order_by(audience.c.position)

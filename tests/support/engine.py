@@ -157,7 +157,7 @@ class Bench:
 
     def policy(self, document: Document) -> int:
         with self.call() as call:
-            return workspaces.write_policy(call, document)
+            return workspaces.write_policy(call, document).number
 
     # Campaigns, from draft to running
 

@@ -41,9 +41,10 @@ class House:
     def of(cls, server: Server, *scopes: str, policy: Body | None = None, member: str | None = None) -> "House":
         """A new workspace, under a policy if one is given."""
         tenant = server.workspace()
+        client = tenant.client(*scopes, member=member)  # first: a policy that nobody could satisfy is refused
         if policy is not None:
             tenant.policy(policy)
-        return cls(tenant, tenant.client(*scopes, member=member), f"{uuid.uuid4().hex[:12]}.example.com")
+        return cls(tenant, client, f"{uuid.uuid4().hex[:12]}.example.com")
 
     def by(self, *scopes: str, member: str | None = None) -> "House":
         """The same workspace, as somebody else sees it."""

@@ -13,13 +13,14 @@ from whenever import TimeDelta
 
 from gonogo import models, proposal, service, workspaces
 from gonogo.actor import Actor, machine
+from gonogo.asking import freeze
 from gonogo.ballots import Ballot
 from gonogo.call import Call, Outcome
 from gonogo.campaign import CAMPAIGN
-from gonogo.definition import Decision, Flow
+from gonogo.definition import Blocker, Decision, Flow
 from gonogo.facts import DOMAIN, Facts
 from gonogo.models import table
-from gonogo.policy import Requirement, entitlement
+from gonogo.policy import Cast, Requirement, Voter, entitlement, parse
 from gonogo.proposal import Proposal
 from gonogo.review import Proposal as Reviewed
 from gonogo.review import review
@@ -29,28 +30,36 @@ from gonogo.testing.fake_jobs import FakeJobs
 from support.engine import HELLO, NOW, asking
 
 campaign, run, task = table(models.Campaign), table(models.Run), table(models.Task)
+glass = table(models.Glass)
 ledger, contact, contacts = table(models.Ledger), table(models.Contact), table(models.ContactList)
 BALLOTS = ("approve", "retract", "dismiss", "request_changes", "withdraw")
 ODD = {"timezone": "Mars/Olympus"}  # what Lexi blocks, whatever the content and the audience
+MEMBERS = ("asker", "voter", "newcomer")
 STARTS = {"none": None, "ahead": TimeDelta(hours=1), "due": TimeDelta(minutes=-1), "late": TimeDelta(hours=-2)}
 AUTO = {"name": "auto", "when": {"recipients_at_most": 1000}, "approve": "auto"}
+ASKING = {**asking(), "break_glass": {"group": "approvers"}}
 POLICIES: dict[str, dict[str, Any]] = {
-    "people": asking(),
-    "auto": {**asking(), "rules": [AUTO, *asking()["rules"]]},
+    "people": ASKING,
+    "auto": {**ASKING, "rules": [AUTO, *ASKING["rules"]]},
     "ungated": {"approval": "off", "reason": "a test"},
 }
+FREEZE = {"from": "2025-12-24", "to": "2026-02-01", "zone": "UTC", "reason": "a test"}
 
 
 def arrangeable() -> Flow[Facts]:
     """The campaign's flow, with the values that the service really gives to two of its facts."""
-    stranger = entitlement(
-        Requirement.from_document({**asking(), "acknowledge": "implicit", "dismissals": 1, "expires_after": "PT1H"}
-                                  | {"stages": [{"group": "approvers", "quorum": 1}]}),
-        person="stranger", is_member=True, scopes=frozenset(), requester="",
-    )  # fmt: skip
+    stranger = entitlement(Requirement(separation="none"), [Voter("stranger")])
+    glass = Blocker("not_entitled", "Only approvers may break the glass.", group="approvers")
+    frozen = freeze(parse({**ASKING, "freeze": [FREEZE]}), NOW)
     found = review(Reviewed(content=HELLO, settings=ODD, start_at=None, now=NOW, audience=(), excluded={}))
     blocking = _proposal(tuple(each for each in found if each.code == "unknown_zone")).blockers
-    return replace(CAMPAIGN, domain={**DOMAIN, "entitled": (None, stranger), "findings": (blocking,)})
+    values: dict[str, tuple[object, ...]] = {
+        "entitled": (None, stranger, glass),
+        "findings": (blocking,),
+        "frozen": (None, frozen),
+        "permission": tuple(POLICIES),  # breaking the glass is an event of its own
+    }
+    return replace(CAMPAIGN, domain={**DOMAIN, **values})
 
 
 def possible(state: str, event: str, facts: Facts) -> bool:
@@ -67,8 +76,17 @@ def possible(state: str, event: str, facts: Facts) -> bool:
         and (event == "expire" or not facts.overdue)
         and not (event in ("approve",) and facts.review != "clean")
         and not (event == "reviewed" and facts.review == "pending")
+        and _policy_says(event, facts)
+        and (not facts.lapsed or (event in ("begin", "lapse") and facts.permit == "valid"))
         and not (facts.unsettled and facts.run == "none")
     )
+
+
+def _policy_says(event: str, facts: Facts) -> bool:
+    """A policy that is off freezes nothing, and lets nobody break the glass."""
+    of_glass = facts.entitled is not None and "glass" in facts.entitled.message
+    off = facts.permission == "ungated" and (facts.frozen is not None or event == "break_glass")
+    return not off and (facts.entitled is None or of_glass == (event == "break_glass"))
 
 
 class ServiceKeeper:
@@ -81,6 +99,11 @@ class ServiceKeeper:
             self.jobs.handle(job, lambda *_: None)
         self.facts = Facts()
         self.claims = 0
+        self.members = {"stranger": "stranger"}
+        with engine.begin() as connection:
+            joining = Call(connection, machine(workspace), NOW, self.jobs)
+            for name in MEMBERS:
+                self.members[name] = workspaces.add_member(joining, f"{name}@acme.example", scopes=["lexi"])
         self.id = self._do("asker", lambda call: service.create(call, service.Draft("c", content=HELLO))).case.id
         self._do("asker", self._people)
         self.old = {"approved": self._past("approve"), "void": self._past("")}
@@ -102,7 +125,7 @@ class ServiceKeeper:
 
     def learn(self, facts: Facts) -> None:
         self.facts = facts
-        self._policy(facts.permission)
+        self._policy(facts.permission, frozen=facts.frozen is not None)
         proposal.REVIEWED_AT_ONCE = -1 if facts.review == "pending" else 20_000
         with self.engine.begin() as connection:
             call = self._call(connection, "voter")
@@ -111,6 +134,8 @@ class ServiceKeeper:
             if case.run_id:
                 step = 0 if facts.unsettled else 1
                 self._set(connection, run, case.run_id, step=step, cursor=0, recipients=case.recipients)
+            if case.permit_id:
+                self._arrange_glass(connection, case)
             if case.task_open:
                 self._arrange_task(call, case)
             self._arrange_claims(call, max(facts.in_flight, facts.claimed))
@@ -146,6 +171,7 @@ class ServiceKeeper:
             "revise": lambda call: service.revise(call, self.id, name="edited"),
             "begin": lambda call: service.begin(call, self.id, self._permit(call) if self.facts.presented else "junk"),
             "fail": lambda call: service.fail(call, self.id, "a test"),
+            "break_glass": lambda call: service.break_glass(call, self.id, "a test"),
         }
         return special.get(event, lambda call: getattr(service, event)(call, self.id))
 
@@ -167,15 +193,17 @@ class ServiceKeeper:
 
     def _call(self, connection: sa.Connection, person: str) -> Call:
         scopes = frozenset[str]() if person == "stranger" else frozenset({"lexi"})
-        return Call(connection, Actor(self.workspace, person, person, scopes, is_member=True), NOW, self.jobs)
+        actor = Actor(self.workspace, person, self.members[person], scopes, is_member=True)
+        return Call(connection, actor, NOW, self.jobs)
 
     # How facts are made true
 
-    def _policy(self, permission: str) -> None:
+    def _policy(self, permission: str, *, frozen: bool = False) -> None:
+        wanted = {**POLICIES[permission], **({"freeze": [FREEZE]} if frozen else {})}
         with self.engine.begin() as connection:
             call = self._call(connection, "voter")
-            if workspaces.current_policy(call)[1] != POLICIES[permission]:
-                workspaces.write_policy(call, POLICIES[permission])
+            if workspaces.current_policy(call)[1] != wanted:
+                workspaces.write_policy(call, wanted)
 
     def _arrange_campaign(self, call: Call) -> None:
         facts, connection = self.facts, call.connection
@@ -208,11 +236,13 @@ class ServiceKeeper:
         self._set(connection, task, task_id, expires_at=NOW + past)
         if facts.task == "reviewing":
             return
-        if facts.repeated and ("voter", "approve") not in cases.ballots(connection, task_id):
-            row = {"task_id": task_id, "seq": (case.votes or 0) + 1, "choice": "approve", "person": "voter"}
+        voter = self.members["voter"]
+        said = cases.ballots(connection, task_id)
+        if facts.repeated and Cast(voter, "approve", voter) not in said:
+            row = {"task_id": task_id, "seq": (case.votes or 0) + 1, "choice": "approve", "person": voter}
             cases.add_vote(connection, {**row, "actor": "voter", "seal": case.seal, "at": NOW})
             self._set(connection, task, task_id, votes=(case.votes or 0) + 1, have=(case.have or 0) + 1)
-        said = [choice for _, choice in cases.ballots(connection, task_id)]
+        said = cases.ballots(connection, task_id)
         more = 1 if facts.enough else 9
         requirement = {
             **(case.requirement or {}),
@@ -222,6 +252,15 @@ class ServiceKeeper:
         }
         self._set(connection, task, task_id, requirement=requirement)
         cases.change_run(connection, str(case.run_id), warnings=[] if facts.acknowledged else ["subject_long"])
+
+    def _arrange_glass(self, connection: sa.Connection, case: cases.Case) -> None:
+        """The permit had to be used by now, or need not be yet."""
+        connection.execute(glass.delete().where(glass.c.permit_id == case.permit_id))
+        if self.facts.lapsed:
+            said = connection.execute(sa.select(sa.func.max(table(models.Payload).c.digest))).scalar_one()
+            row = {"permit_id": case.permit_id, "reason": said, "begin_by": NOW}
+            connection.execute(glass.insert(), row)
+            self._set(connection, run, str(case.run_id), begun_at=None)
 
     def _arrange_claims(self, call: Call, count: int) -> None:
         """So many messages of an earlier run that are claimed and not settled, as its executor would have left them."""
@@ -244,6 +283,7 @@ class ServiceKeeper:
 def new_workspace(engine: sa.Engine) -> str:
     """A workspace; the guards that keep rows from being arranged by hand are lifted."""
     lifted = {"gonogo_ledger_permitted": "ledger", "gonogo_task_decided": "task", "gonogo_run_sealed": "run"}
+    lifted["gonogo_glass_stays"] = "glass"
     with engine.begin() as connection:
         for trigger, owner in lifted.items():
             where = "" if connection.dialect.name == "sqlite" else f" ON gonogo_{owner}"
@@ -252,6 +292,6 @@ def new_workspace(engine: sa.Engine) -> str:
 
 
 def _proposal(findings: Any) -> Proposal:
-    nothing: dict[str, Any] = dict.fromkeys(("content_id", "sender_id", "start_at", "ruling"))
+    nothing: dict[str, Any] = dict.fromkeys(("content_id", "sender_id", "start_at", "ruling", "asked", "frozen"))
     nothing |= dict.fromkeys(("recipients", "chain", "steps", "in_flight"), 0)
     return Proposal(**nothing, settings_id="", digests={}, findings=findings, importing=False)

@@ -26,6 +26,7 @@ class Scene:
             patch.setattr(proposal, "REVIEWED_AT_ONCE", 0)
             self._add("long", bench.asked(3).id)
         self._add("active", bench.launched(3).id)
+        self._written_about("active")
         live = bench.running(5)
         bench.claim(live, 1, sent=1)
         bench.claim(live, 1, "dead")
@@ -34,8 +35,7 @@ class Scene:
         bench.claim(live, 1, "alive")
         self._add("live", live.id)
         self._told_about(live.id)
-        self._add("paused", bench.did(service.pause, bench.launched(3).id).id)
-        self._add("revoked", bench.did(service.revoke, bench.launched(3).id, by=bench.bob).id)
+        self._stopped()
         second = bench.running(4)
         bench.claim(second, 2, sent=2)
         self._add("first", second.id)
@@ -47,6 +47,12 @@ class Scene:
         self.names["workspace"] = bench.workspace
         self.names["other_workspace"] = Bench(engine).workspace
 
+    def _stopped(self) -> None:
+        """A launch that was paused, and one whose approval was taken back."""
+        bench = self.bench
+        self._add("paused", bench.did(service.pause, bench.launched(3).id).id)
+        self._add("revoked", bench.did(service.revoke, bench.launched(3).id, by=bench.bob).id)
+
     def _add(self, label: str, campaign: str) -> None:
         case = self.bench.case(campaign)
         permit = self.bench.scalar(
@@ -54,6 +60,15 @@ class Scene:
         )
         ids = {"": campaign, "_run": case.run_id, "_task": case.task_id, "_permit": permit}
         self.names |= {f"{label}{suffix}": value for suffix, value in ids.items()}
+
+    def _written_about(self, label: str) -> None:
+        """A comment on the task, and the glass that stands behind a permit."""
+        said = "(SELECT max(digest) FROM gonogo_payload)"
+        for statement, about in (
+            (f"INSERT INTO gonogo_comment SELECT 'comment', id, 'bob', {said}, created_at FROM gonogo_task", "task"),
+            (f"INSERT INTO gonogo_glass SELECT id, {said}, granted_at FROM gonogo_permit", "permit"),
+        ):
+            self.bench.write(f"{statement} WHERE id = :id", id=self.names[f"{label}_{about}"])
 
     def _told_about(self, campaign: str) -> None:
         """A message that an operator gave back, another that bounced, and a notice."""

@@ -11,7 +11,7 @@ from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 
 from gonogo.errors import GonogoError
-from gonogo_api.commands import checking, demonstration, moving, serving, tenants, watching
+from gonogo_api.commands import checking, demonstration, moving, policies, serving, tenants, watching
 
 app = typer.Typer(
     name="gonogo",
@@ -25,8 +25,12 @@ app.command("worker")(serving.worker)
 app.command("migrate")(serving.migrate)
 app.add_typer(tenants.workspace, name="workspace")
 app.add_typer(tenants.key, name="key")
+app.add_typer(tenants.member, name="member")
+app.add_typer(tenants.group, name="group")
+app.add_typer(policies.policy, name="policy")
 app.add_typer(moving.imports, name="import")
 app.command("why")(watching.why)
+app.command("explain")(policies.explain)
 app.command("watch")(watching.watch)
 app.command("hold")(watching.hold)
 app.command("lift")(watching.lift)

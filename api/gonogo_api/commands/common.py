@@ -15,12 +15,16 @@ from gonogo import database, migrations
 from gonogo.actor import machine
 from gonogo.call import Call
 from gonogo.clock import SystemClock
+from gonogo.errors import NotFound
 from gonogo.jobs_dbos import DbosJobs
+from gonogo.store import watched, workspaces
 from gonogo_api.settings import Settings
 
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help="sqlite:///PATH or postgresql://...; else GONOGO_DATABASE_URL.")
 ]
+WorkspaceId = Annotated[str, typer.Option("--workspace", help="The workspace's id.", show_default=False)]
+CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -55,6 +59,34 @@ def one_off(settings: Settings, workspace: str = "") -> Iterator[Call]:
             yield Call(connection, machine(workspace), SystemClock().now(), DbosJobs(engine), settings.late)
     finally:
         engine.dispose()
+
+
+@contextmanager
+def engine_at(database_url: str | None) -> Iterator[sa.Engine]:
+    """The database of the command line, which must be of this version, closed in the end."""
+    engine = opened(settings_for(database_url))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def about(engine: sa.Engine, campaign: str) -> Iterator[Call]:
+    """A question in the campaign's workspace, whichever that is. Raises NotFound."""
+    with database.reader(engine).begin() as connection:
+        workspace = watched.workspace_of(connection, campaign)
+        if workspace is None:
+            raise NotFound("campaign", campaign)
+        yield Call(connection, machine(workspace), SystemClock().now(), DbosJobs(engine))
+
+
+@contextmanager
+def within(engine: sa.Engine, workspace: str) -> Iterator[Call]:
+    """A question in a workspace. Raises NotFound."""
+    with database.reader(engine).begin() as connection:
+        workspaces.get(connection, workspace)
+        yield Call(connection, machine(workspace), SystemClock().now(), DbosJobs(engine))
 
 
 def answer(body: dict[str, Any], as_json: bool) -> None:

@@ -7,16 +7,18 @@ from rich.console import Console
 from rich.table import Table
 from whenever import Instant
 
-from gonogo import workspaces
+from gonogo import groups, workspaces
+from gonogo.store import people
 from gonogo.store import workspaces as store
 from gonogo_api import auth
-from gonogo_api.commands.common import DatabaseUrl, Json, answer, one_off, settings_for
+from gonogo_api.commands.common import DatabaseUrl, Json, WorkspaceId, answer, one_off, settings_for
 from gonogo_api.shapes import iso, read_instant
 
 workspace = typer.Typer(help="Workspaces: tenants, each with rows of its own.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
+member = typer.Typer(help="Members: the people of a workspace.", no_args_is_help=True)
+group = typer.Typer(help="Groups: people whom policies ask.", no_args_is_help=True)
 KeyId = Annotated[str, typer.Argument(help="The key's id: its public part.", show_default=False)]
-WorkspaceId = Annotated[str, typer.Option("--workspace", help="The workspace's id.", show_default=False)]
 
 
 @workspace.callback()
@@ -27,6 +29,16 @@ def _workspaces() -> None:
 @key.callback()
 def _keys() -> None:
     """API keys."""
+
+
+@member.callback()
+def _members() -> None:
+    """Members: the people of a workspace."""
+
+
+@group.callback()
+def _groups() -> None:
+    """Groups: people whom policies ask."""
 
 
 @workspace.command("create")
@@ -105,6 +117,39 @@ def rotate_key(key_id: KeyId, workspace: WorkspaceId, database_url: DatabaseUrl 
     with one_off(settings, workspace) as call:
         made, new_id = auth.rotate(call, settings.pepper_bytes(), key_id)
     answer({"key": made, "id": new_id}, json)
+
+
+@member.command("add")
+def add_member(
+    email: Annotated[str, typer.Argument(help="The person's address.", show_default=False)],
+    workspace: WorkspaceId,
+    name: Annotated[str, typer.Option(help="How the person is shown; else by the address.")] = "",
+    scope: Annotated[list[str] | None, typer.Option(help="A permission; may be given again.")] = None,
+    database_url: DatabaseUrl = None,
+    json: Json = False,
+) -> None:
+    """Make a person a member, or grant a member more permissions."""
+    with one_off(settings_for(database_url), workspace) as call:
+        store.get(call.connection, workspace)
+        made = workspaces.add_member(call, email, name=name, scopes=scope or ())
+        scopes = store.find_member(call.connection, workspace, made).scopes
+    answer({"id": made, "scopes": scopes}, json)
+
+
+@group.command("add")
+def add_to_group(
+    name: Annotated[str, typer.Argument(help="The group's name.", show_default=False)],
+    email: Annotated[list[str], typer.Argument(help="Who joins: addresses of members.", show_default=False)],
+    workspace: WorkspaceId,
+    database_url: DatabaseUrl = None,
+    json: Json = False,
+) -> None:
+    """Add members to a group, which is made if there is none. Whoever is in it stays."""
+    with one_off(settings_for(database_url), workspace) as call:
+        store.hold(call.connection, workspace)
+        before = people.groups(call.connection, workspace).get(name, [])
+        members = groups.put_group(call, name, [*email, *before])
+    answer({"group": name, "members": members}, json)
 
 
 def _moment(option: str, text: str) -> Instant:

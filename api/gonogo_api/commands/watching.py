@@ -14,26 +14,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from whenever import Instant
 
-from gonogo import database, holds
+from gonogo import holds
 from gonogo import why as reasons
 from gonogo.actor import machine
 from gonogo.call import Call
 from gonogo.clock import SystemClock
-from gonogo.errors import NotFound
 from gonogo.jobs_dbos import DbosJobs
 from gonogo.progress import Progress, progress
-from gonogo.store import watched
 from gonogo.why import Reason
-from gonogo_api.commands.common import DatabaseUrl, Json, answer, opened, settings_for
+from gonogo_api.commands.common import CampaignId, DatabaseUrl, Json, about, answer, engine_at
 from gonogo_api.shapes import iso
 
-CampaignId = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's id.", show_default=False)]
 EVERY = 0.5  # seconds
 
 
 def why(campaign: CampaignId, database_url: DatabaseUrl = None, json: Json = False) -> None:
     """Tell why nothing is being sent: every reason, the one that matters most first."""
-    with _engine(database_url) as engine, _call(engine, campaign) as call:
+    with engine_at(database_url) as engine, about(engine, campaign) as call:
         found = reasons.why(call, campaign)
     if json:
         answer({"campaign": campaign, "reasons": [_told(each) for each in found]}, as_json=True)
@@ -49,7 +46,7 @@ def why(campaign: CampaignId, database_url: DatabaseUrl = None, json: Json = Fal
 def watch(campaign: CampaignId, database_url: DatabaseUrl = None) -> None:
     """Show how far a launch is until it is over: a bar on a terminal, else a line whenever something changes."""
     console = Console(soft_wrap=True)
-    with _engine(database_url) as engine:
+    with engine_at(database_url) as engine:
         looks = _looks(engine, campaign)
         if console.is_terminal:
             _draw(console, looks)
@@ -66,7 +63,7 @@ def hold(
     """Stop everything at the next batch, until the hold is lifted."""
     if not everything:
         raise ValueError("say --everything: a hold on one workspace or sender is set over its API")
-    with _engine(database_url) as engine, _writing(engine) as call:
+    with engine_at(database_url) as engine, _writing(engine) as call:
         made = holds.hold_everything(call, reason)
     answer({"id": made, "reason": reason}, json)
 
@@ -77,19 +74,10 @@ def lift(
     json: Json = False,
 ) -> None:
     """Lift a hold on everything; what waited goes on by itself."""
-    with _engine(database_url) as engine, _writing(engine) as call:
+    with engine_at(database_url) as engine, _writing(engine) as call:
         holds.lift_hold(call, hold, everything=True)
         [found] = [each for each in holds.holds(call, everything=True) if each["id"] == hold]
     answer({"id": hold, "lifted_at": iso(found["lifted_at"])}, json)
-
-
-@contextmanager
-def _engine(database_url: str | None) -> Iterator[sa.Engine]:
-    engine = opened(settings_for(database_url))
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 @contextmanager
@@ -98,20 +86,10 @@ def _writing(engine: sa.Engine) -> Iterator[Call]:
         yield Call(connection, machine(""), SystemClock().now(), DbosJobs(engine))
 
 
-@contextmanager
-def _call(engine: sa.Engine, campaign: str) -> Iterator[Call]:
-    """In the campaign's workspace, whichever that is. Raises NotFound."""
-    with database.reader(engine).begin() as connection:
-        workspace = watched.workspace_of(connection, campaign)
-        if workspace is None:
-            raise NotFound("campaign", campaign)
-        yield Call(connection, machine(workspace), SystemClock().now(), DbosJobs(engine))
-
-
 def _looks(engine: sa.Engine, campaign: str) -> Iterator[Progress]:
     """How far it is, again and again; the last one is when it is over."""
     while True:
-        with _call(engine, campaign) as call:
+        with about(engine, campaign) as call:
             found = progress(call, campaign)
         yield found
         if found.is_over:

@@ -23,20 +23,22 @@ def send(
     """What became of a batch; nothing of those that time ran out for."""
     settled: list[Settled] = []
     messages: list[tuple[Claimed, Message]] = []
+    made_at = now()
     for claimed, said in batch:
         try:
-            messages.append((claimed, _message(held, claimed, said, now())))
+            messages.append((claimed, _message(held, claimed, said, made_at)))
         except RenderError as error:
             settled.append(Settled(claimed.position, "failed", error.reason))
     if not messages:
         return settled
     delivery = held.channel.deliver([message for _, message in messages], in_time)
     held.trouble, held.cure = delivery.trouble, delivery.cure
+    over_at = now()
     for (claimed, _), receipt in zip(messages, delivery.receipts, strict=True):
         if receipt is not None:
-            settled.append(_settled(claimed, receipt, now()))
+            settled.append(_settled(claimed, receipt, over_at))
         elif delivery.trouble is not None:  # nobody tried it, so nothing of it counts as tried
-            settled.append(Settled(claimed.position, "deferred", delivery.trouble, now(), tried=False))
+            settled.append(Settled(claimed.position, "deferred", delivery.trouble, over_at, tried=False))
     return settled
 
 

@@ -1,8 +1,7 @@
 """When a campaign may send: hours and days in a zone, an interval between messages, so many a day. Pure.
 
 A day is a day of the zone, however long it is. A window is open from the moment its start names until the one its end
-names; a start that the clocks skip comes as much later as they skip, and of one that comes twice the first counts
-(RFC 5545, section 3.3.5).
+names, read as `gonogo.zones` has it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +10,8 @@ from typing import Any
 
 from whenever import Date, Instant, Time, TimeDelta
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from gonogo.zones import DAYS, day_begins, moment, weekday
+
 _WEEK = 7
 
 
@@ -45,25 +45,11 @@ class Timing:
         for ahead in range(_WEEK + 1):
             day = today.add(days=ahead)
             begins, ends = self._window(day)
-            if DAYS[day.day_of_week().value - 1] in self.days and now < ends and begins < ends:
+            if weekday(day) in self.days and now < ends and begins < ends:
                 return max(now, begins)
         return day_begins(today.add(days=_WEEK + 1), self.zone)  # every window fell into an hour that is skipped
 
     def _window(self, day: Date) -> tuple[Instant, Instant]:
-        begins = _moment(day, self.start, self.zone) if self.start else day_begins(day, self.zone)
-        ends = _moment(day, self.end, self.zone) if self.end else day_begins(day.add(days=1), self.zone)
+        begins = moment(day, self.start, self.zone) if self.start else day_begins(day, self.zone)
+        ends = moment(day, self.end, self.zone) if self.end else day_begins(day.add(days=1), self.zone)
         return begins, ends
-
-
-def day_of(now: Instant, zone: str) -> Date:
-    """Which day it is in a zone."""
-    return now.to_tz(zone).date()
-
-
-def day_begins(day: Date, zone: str) -> Instant:
-    """The first moment of a day in a zone: midnight, or the end of what is skipped there."""
-    return _moment(day, Time.MIDNIGHT, zone)
-
-
-def _moment(day: Date, at: Time, zone: str) -> Instant:
-    return day.at(at).assume_tz(zone, disambiguation="compatible").to_instant()

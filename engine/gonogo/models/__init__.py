@@ -17,9 +17,10 @@ from gonogo.models.base import (
     Utc,
     table,
 )
+from gonogo.models.deciding import Act, Comment, Delegation, Edit, Group, GroupMember, Ruling, Window
 from gonogo.models.edited import Campaign, Contact, ContactList, Part, Payload, Version
 from gonogo.models.outward import Delivery, Endpoint, Notice, ReviewMail
-from gonogo.models.proposed import Audience, Move, Permit, PermitEnd, PolicyVersion, Run, Step, Task, Vote
+from gonogo.models.proposed import Audience, Glass, Move, Permit, PermitEnd, PolicyVersion, Run, Step, Task, Vote
 from gonogo.models.sending import (
     Cap,
     Executor,
@@ -41,16 +42,23 @@ __all__ = [
     "LEDGER_STATES",
     "SUPPRESSIONS",
     "TASK_STATES",
+    "Act",
     "Audience",
     "Base",
     "Campaign",
     "Cap",
+    "Comment",
     "Contact",
     "ContactList",
+    "Delegation",
     "Delivery",
     "Document",
+    "Edit",
     "Endpoint",
     "Executor",
+    "Glass",
+    "Group",
+    "GroupMember",
     "Hold",
     "Key",
     "Lease",
@@ -70,6 +78,7 @@ __all__ = [
     "Resolution",
     "Response",
     "ReviewMail",
+    "Ruling",
     "Run",
     "Step",
     "Suppression",
@@ -78,6 +87,7 @@ __all__ = [
     "Utc",
     "Version",
     "Vote",
+    "Window",
     "Workspace",
     "table",
 ]

@@ -98,6 +98,10 @@ class Audience(Base, table=True):
     first_step: int = 0  # earlier ones were handled by the run that this one continues
 
 
+#: A task of which people may have to be reminded.
+NUDGED = "nudge_at IS NOT NULL AND status IN ('reviewing', 'pending')"
+
+
 class Task(Base, table=True):
     """The question put to reviewers about one run."""
 
@@ -118,6 +122,12 @@ class Task(Base, table=True):
             sqlite_where=sa.text("status IN ('reviewing', 'pending')"),
             postgresql_where=sa.text("status IN ('reviewing', 'pending')"),
         ),
+        Index(
+            "gonogo_task_nudge_idx",
+            "nudge_at",
+            sqlite_where=sa.text(NUDGED),
+            postgresql_where=sa.text(NUDGED),
+        ),
         Index("gonogo_task_listed_idx", "workspace_id", "status", "created_at", "id"),
         {"sqlite_with_rowid": False},
     )
@@ -132,7 +142,11 @@ class Task(Base, table=True):
     policy: int
     requirement: Document = Field(sa_type=sa.JSON)
     votes: int = 0  # rows in Vote
-    have: int = 0  # approvals that stand
+    have: int = 0  # approvals that stood after the last of them, of all stages
+    stage: int = added(0)  # the first that was not met then, counted from 0
+    policy_version: int | None = None  # that a policy_change would put into force
+    nudge_at: Instant | None = Field(default=None, sa_type=Utc)  # when those who did not vote hear of it again
+    escalates_at: Instant | None = Field(default=None, sa_type=Utc)  # from when a further group may vote
     expires_at: Instant | None = Field(default=None, sa_type=Utc)
     created_at: Instant = Field(sa_type=Utc)
     decided_at: Instant | None = Field(default=None, sa_type=Utc)
@@ -151,6 +165,8 @@ class Vote(Base, table=True):
     seq: int = Field(primary_key=True)
     choice: str
     person: str
+    seat: str | None = None  # for whom it counts, where that is somebody who delegated to the person
+    stage: int = added(0)
     actor: str  # the key or session it came through
     seal: str  # what the reviewer was shown
     acknowledged: list[str] | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))  # null: implicitly all
@@ -178,6 +194,17 @@ class Permit(Base, table=True):
     policy: int
     seal: str
     granted_at: Instant = Field(sa_type=Utc)
+
+
+class Glass(Base, table=True):
+    """*Append-only.* What stands behind a permit of broken glass: why, and until when it opens the door."""
+
+    __tablename__ = "gonogo_glass"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    permit_id: str = Field(primary_key=True, foreign_key="gonogo_permit.id")
+    reason: str = Field(foreign_key="gonogo_payload.digest")
+    begin_by: Instant = Field(sa_type=Utc)
 
 
 class PermitEnd(Base, table=True):
@@ -229,4 +256,5 @@ class PolicyVersion(Base, table=True):
     document: Document = Field(sa_type=sa.JSON)
     digest: str
     actor: str
+    person: str | None = None  # not told of versions that older programs wrote
     at: Instant = Field(sa_type=Utc)

@@ -23,6 +23,7 @@ class Workspace(Base, table=True):
     #: When a launch pauses by itself: {"error_rate", "bounce_rate", "at_least"}; what is missing has a default.
     limits: Document | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))
     endpoints: int = added(0)  # webhooks that want to hear of events
+    freezes: int = added(0)  # spans without launches, in the policy in force
     #: The last integer id given to a campaign or an assistant.
     numbers: int = Field(default=0, sa_type=sa.BigInteger().with_variant(sa.Integer(), "sqlite"))
     created_at: Instant = Field(sa_type=Utc)

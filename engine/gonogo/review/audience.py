@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gonogo.content import required_variables
 from gonogo.review.findings import SAMPLES, Finding, Proposal
-from gonogo.review.timing import zone_exists
+from gonogo.zones import zone_exists
 
 
 @dataclass(slots=True)

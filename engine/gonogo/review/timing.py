@@ -1,13 +1,11 @@
 """Will there ever be a moment at which the campaign may send?"""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
-from whenever import Instant, Time, TimeZoneNotFoundError
+from whenever import Time
 
 from gonogo.review.findings import Finding, Proposal
-
-DAYS = frozenset({"mon", "tue", "wed", "thu", "fri", "sat", "sun"})
+from gonogo.zones import DAYS, zone_exists
 
 
 def zone(proposal: Proposal) -> Iterator[Finding]:
@@ -24,7 +22,7 @@ def window(proposal: Proposal) -> Iterator[Finding]:
     if isinstance(hours, Mapping) and not _opens(str(hours.get("start")), str(hours.get("end"))):
         message = f"The send window from {hours.get('start')} to {hours.get('end')} never opens."
         yield Finding("empty_window", "blocker", message, fix="Let the window end later on the same day.")
-    if isinstance(days, list | tuple) and not DAYS.intersection(days):
+    if isinstance(days, list | tuple) and not set(DAYS).intersection(days):
         yield Finding("empty_window", "blocker", "No day of the week is left to send on.", fix="Name a send day.")
 
 
@@ -33,16 +31,6 @@ def start(proposal: Proposal) -> Iterator[Finding]:
     if proposal.start_at is not None and proposal.start_at <= proposal.now:
         message = "The start time is in the past."
         yield Finding("start_in_past", "blocker", message, fix="Set a start time ahead, or none.")
-
-
-@lru_cache(maxsize=1_024)
-def zone_exists(name: str) -> bool:
-    """Whether the time zone database has it, under exactly this name."""
-    try:
-        Instant.from_timestamp(0).to_tz(name)
-    except TimeZoneNotFoundError:
-        return False
-    return True
 
 
 def _opens(start: str, end: str) -> bool:

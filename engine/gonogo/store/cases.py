@@ -11,12 +11,14 @@ from gonogo import models
 from gonogo.database import insert_new
 from gonogo.errors import Conflict, NotFound
 from gonogo.models import Document, table
+from gonogo.policy import Cast
 
 campaign = table(models.Campaign)
 run = table(models.Run)
 task = table(models.Task)
 permit = table(models.Permit)
 permit_end = table(models.PermitEnd)
+glass = table(models.Glass)
 step = table(models.Step)
 vote = table(models.Vote)
 workspace = table(models.Workspace)
@@ -60,6 +62,7 @@ class Case:
     imports: int
     limits: Document | None
     endpoints: int
+    freezes: int
     # the present run; None and nothing before the first
     run_id: str | None = None
     requester: str | None = None
@@ -98,6 +101,9 @@ class Case:
     requirement: Document | None = None
     votes: int | None = None
     have: int | None = None
+    stage: int | None = None
+    escalates_at: Instant | None = None
+    nudge_at: Instant | None = None
     expires_at: Instant | None = None
     asked_at: Instant | None = None
     decided_at: Instant | None = None
@@ -126,6 +132,7 @@ _FIELDS: dict[str, sa.Column[Any]] = {
     "imports": contacts.c.imports,
     "limits": workspace.c.limits,
     "endpoints": workspace.c.endpoints,
+    "freezes": workspace.c.freezes,
     "run_id": run.c.id,
     "requester": run.c.requester,
     "opened_at": run.c.opened_at,
@@ -146,6 +153,9 @@ _FIELDS: dict[str, sa.Column[Any]] = {
     "requirement": task.c.requirement,
     "votes": task.c.votes,
     "have": task.c.have,
+    "stage": task.c.stage,
+    "escalates_at": task.c.escalates_at,
+    "nudge_at": task.c.nudge_at,
     "expires_at": task.c.expires_at,
     "asked_at": task.c.created_at,
     "decided_at": task.c.decided_at,
@@ -155,7 +165,7 @@ if tuple(_FIELDS) != tuple(Case.__slots__):
 
 
 #: The task of the present run, looked for among those of its campaign: gonogo_task_campaign_id_idx.
-_OF_RUN = sa.and_(task.c.campaign_id == campaign.c.id, task.c.run_id == run.c.id)
+_OF_RUN = sa.and_(task.c.campaign_id == campaign.c.id, task.c.run_id == run.c.id, task.c.kind == "campaign_start")
 
 
 def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
@@ -171,7 +181,9 @@ def select_cases(of_task: sa.ColumnElement[bool] | None = None) -> sa.Select[Any
 
 
 _BY_ID = select_cases().where(campaign.c.id == bindparam("id"))
-_BY_TASK = select_cases(of_task=task.c.id == bindparam("task")).where(campaign.c.id == task.c.campaign_id)
+_BY_TASK = select_cases(of_task=task.c.id == bindparam("task")).where(
+    campaign.c.id == task.c.campaign_id, task.c.kind == "campaign_start"
+)
 _LOCK = (
     sa.select(campaign.c.id)
     .where(campaign.c.id == bindparam("id"), campaign.c.workspace_id == bindparam("workspace"))
@@ -279,12 +291,17 @@ _CAMPAIGN_UPDATE = campaign.update().where(
     campaign.c.version == bindparam("old_version"),
     campaign.c.state == bindparam("old_state"),
 )
-_BALLOTS = sa.select(vote.c.person, vote.c.choice).where(vote.c.task_id == bindparam("task")).order_by(vote.c.seq)
+_BALLOTS = (
+    sa.select(vote.c.person, vote.c.choice, vote.c.seat, vote.c.stage)
+    .where(vote.c.task_id == bindparam("task"))
+    .order_by(vote.c.seq)
+)
 
 
-def ballots(connection: sa.Connection, task_id: str) -> list[tuple[str, str]]:
-    """(person, choice) of every vote about a task, in order."""
-    return [(person, choice) for person, choice in connection.execute(_BALLOTS, {"task": task_id})]
+def ballots(connection: sa.Connection, task_id: str) -> list[Cast]:
+    """Every vote about a task, in order."""
+    found = connection.execute(_BALLOTS, {"task": task_id})
+    return [Cast(person, choice, seat or person, stage) for person, choice, seat, stage in found]
 
 
 def votes(connection: sa.Connection, task_id: str) -> list[sa.Row[Any]]:
@@ -308,6 +325,22 @@ def add_permit(connection: sa.Connection, row: Document) -> None:
     connection.execute(_PERMIT, row)
 
 
+def add_glass(connection: sa.Connection, row: Document) -> None:
+    connection.execute(glass.insert(), row)
+
+
+def glass_reason(connection: sa.Connection, run_id: str) -> str | None:
+    """The digest of why the glass was broken for a run."""
+    wanted = (
+        sa.select(glass.c.reason)
+        .join(permit, permit.c.id == glass.c.permit_id)
+        .join(run, sa.and_(run.c.campaign_id == permit.c.campaign_id, run.c.number == permit.c.run))
+        .where(run.c.id == run_id)
+    )
+    found: str | None = connection.execute(wanted).scalar()
+    return found
+
+
 def end_permit(connection: sa.Connection, row: Document) -> None:
     connection.execute(_PERMIT_END, row)
 
@@ -327,20 +360,33 @@ def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str, str]:
     return content_id, sender_id, settings_id
 
 
-_PINNED = ("content_id", "sender_id", "settings_id", "start_at", "recipients")
-
-
-def with_the_one_before(connection: sa.Connection, run_id: str | None) -> list[sa.RowMapping]:
-    """What a run pinned, and what the run before it did, if there was one."""
-    this = sa.select(run.c.campaign_id, run.c.number).where(run.c.id == run_id).subquery("this")
-    wanted = (
-        sa.select(*(run.c[name] for name in _PINNED))
-        .join(
-            this, sa.and_(run.c.campaign_id == this.c.campaign_id, run.c.number.in_([this.c.number, this.c.number - 1]))
-        )
-        .order_by(run.c.number.desc())
+#: What a run pinned, and what was asked of people about it.
+_PROPOSED = (
+    sa.select(
+        run.c.id, run.c.campaign_id, run.c.number, run.c.content_id, run.c.sender_id, run.c.settings_id,
+        run.c.start_at, run.c.recipients, task.c.requirement,
     )
-    return list(connection.execute(wanted).mappings())
+    .outerjoin(
+        task,
+        sa.and_(
+            task.c.campaign_id == run.c.campaign_id, task.c.run_id == run.c.id, task.c.kind == "campaign_start"
+        ),
+    )
+)  # fmt: skip
+
+
+def with_the_last_permitted(connection: sa.Connection, run_id: str | None) -> list[sa.Row[Any]]:
+    """What a run proposes, and what the last run before it that was permitted did, if there was one.
+    Index: gonogo_run_campaign_id_number_key."""
+    this = connection.execute(_PROPOSED.where(run.c.id == run_id)).one()
+    permitted = sa.and_(permit.c.campaign_id == run.c.campaign_id, permit.c.run == run.c.number)
+    wanted = (
+        _PROPOSED.join(permit, permitted)
+        .where(run.c.campaign_id == this.campaign_id, run.c.number < this.number)
+        .order_by(run.c.number.desc())
+        .limit(1)
+    )
+    return [this, *connection.execute(wanted)]
 
 
 def proposed(connection: sa.Connection, run_ids: list[str | None]) -> dict[str | None, Any]:
@@ -394,11 +440,42 @@ def overdue(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[s
     """(workspace, campaign) whose open task is past its deadline. Index: gonogo_task_deadline_idx."""
     wanted = (
         sa.select(task.c.workspace_id, task.c.campaign_id)
-        .where(_ASKED, task.c.expires_at <= now)
+        .where(_ASKED, task.c.expires_at <= now, task.c.kind == "campaign_start")
         .order_by(task.c.expires_at)
         .limit(limit)
     )
     return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
+def to_nudge(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) of open tasks of which people are to hear again. Index: gonogo_task_nudge_idx."""
+    wanted = (
+        sa.select(task.c.workspace_id, task.c.campaign_id)
+        .where(_ASKED, task.c.nudge_at.is_not(None), task.c.nudge_at <= now, task.c.kind == "campaign_start")
+        .order_by(task.c.nudge_at)
+        .limit(limit)
+    )
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
+def lapsed(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[str, str]]:
+    """(workspace, campaign) whose permit had to be used by now, and was not. Glass is rarely broken: a short table."""
+    wanted = (
+        sa.select(campaign.c.workspace_id, campaign.c.id)
+        .join(glass, campaign.c.permit_id == glass.c.permit_id)
+        .join(run, sa.and_(run.c.campaign_id == campaign.c.id, run.c.number == campaign.c.run))
+        .where(glass.c.begin_by <= now, run.c.begun_at.is_(None))
+        .limit(limit)
+    )
+    return [(workspace_id, campaign_id) for workspace_id, campaign_id in connection.execute(wanted)]
+
+
+def begin_by(connection: sa.Connection, permit_id: str | None) -> Instant | None:
+    """Until when a permit opens the door; None where it does until it ends."""
+    found: Instant | None = connection.execute(
+        sa.select(glass.c.begin_by).where(glass.c.permit_id == permit_id)
+    ).scalar()
+    return found
 
 
 # Tasks, as reviewers list them.
@@ -441,7 +518,8 @@ def tasks(
 
 def _tasks(after: tuple[Instant, str] | None, limit: int) -> sa.Select[Any]:
     """Where tasks stand in the order of their making: the first ones, or those that follow the given one."""
-    wanted = sa.select(task.c.id, task.c.created_at).order_by(task.c.created_at, task.c.id).limit(limit)
+    wanted = sa.select(task.c.id, task.c.created_at).where(task.c.kind == "campaign_start")
+    wanted = wanted.order_by(task.c.created_at, task.c.id).limit(limit)
     if after is None:
         return wanted
     place = sa.tuple_(sa.literal(after[0], task.c.created_at.type), sa.literal(after[1]))

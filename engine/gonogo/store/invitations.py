@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from whenever import Instant
 
 from gonogo import models
+from gonogo.database import insert_new
 from gonogo.models import Document, table
 
 mail = table(models.ReviewMail)
@@ -32,10 +33,13 @@ _MAIL: sa.Select[Any] = (
 )
 
 
-def add(connection: sa.Connection, rows: Sequence[Document]) -> None:
-    """Mails to be sent; nothing where nobody is asked."""
-    if rows:
-        connection.execute(mail.insert(), rows)
+def put(connection: sa.Connection, rows: Sequence[Document]) -> None:
+    """Mails to be sent; who had one already gets another."""
+    for row in rows:
+        if not insert_new(connection, mail, row):
+            again = {name: value for name, value in row.items() if name not in ("task_id", "member_id")}
+            his = sa.and_(mail.c.task_id == row["task_id"], mail.c.member_id == row["member_id"])
+            connection.execute(mail.update().where(his, mail.c.spent_at.is_(None)).values(**again))
 
 
 def claim_due(connection: sa.Connection, now: Instant, until: Instant, limit: int) -> list[sa.Row[Any]]:

@@ -1,6 +1,6 @@
 """Messages: claimed before the first byte goes out, settled after; and the leases of those who send them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -49,18 +49,51 @@ _NEXT = (
     .where(
         audience.c.run_id == bindparam("run"),
         audience.c.position >= bindparam("from_position"),
+        audience.c.position < bindparam("to_position"),
         audience.c.first_step <= bindparam("step"),
     )
     .order_by(audience.c.position)
     .limit(bindparam("batch"))
 )
-_CLAIM = ledger.insert()
+
+
+def _claims(each: Callable[[Any], Any]) -> sa.Insert:
+    """A claim of many messages as one statement; their rows come in as JSON, which `each` takes apart."""
+    row = each(bindparam("rows", type_=sa.JSON)).table_valued(sa.column("value", sa.JSON)).c.value
+    why = row[3].as_string()
+    said: dict[str, Any] = {
+        **{name: bindparam(name, type_=ledger.c[name].type) for name in _OF_CLAIM},
+        "position": row[0].as_integer(),
+        "contact_id": row[1].as_string(),
+        "variant": row[2].as_integer(),
+        "state": sa.case((why.is_(None), "claimed"), else_="skipped"),
+        "settled_at": sa.case((why.is_not(None), bindparam("claimed_at", type_=ledger.c.claimed_at.type))),
+        "error": why,
+    }
+    return ledger.insert().from_select(list(said), sa.select(*said.values()))
+
+
+_OF_CLAIM = ("run_id", "step", "campaign_id", "generation", "token", "claimed_at", "tries")
+_CLAIM: Mapping[str, sa.Insert] = {
+    "sqlite": _claims(sa.func.json_each),
+    "postgresql": _claims(sa.func.json_array_elements),
+}
 
 
 def following(connection: sa.Connection, case: Case, batch: int) -> list[Claimed]:
-    """The next messages of the run's present step that nobody claimed, in order; none where the step has no more."""
-    asked = {"run": case.run_id, "from_position": case.cursor, "step": case.step, "batch": batch}
-    return [Claimed(*row) for row in connection.execute(_NEXT, asked)]
+    """The next messages of the run's present step that nobody claimed, in order; none where the step has no more.
+
+    They are looked for among so many positions at a time, more where the step is not for all of them: without its
+    statistics PostgreSQL would read all that are left, and sort them, for every batch.
+    """
+    found: list[Claimed] = []
+    start, end, width = case.cursor or 0, case.recipients or 0, batch
+    while len(found) < batch and start < end:
+        of_step = {"run": case.run_id, "step": case.step, "batch": batch - len(found)}
+        rows = connection.execute(_NEXT, {**of_step, "from_position": start, "to_position": start + width})
+        found += [Claimed(*row) for row in rows]
+        start, width = start + width, 2 * width
+    return found
 
 
 def claim(
@@ -74,7 +107,7 @@ def claim(
     """Claim these messages. Of positions that are to be skipped it is only written down that they were, and why."""
     if not found:
         return
-    common = {
+    of_claim = {
         "run_id": case.run_id,
         "step": case.step,
         "campaign_id": case.id,
@@ -83,19 +116,8 @@ def claim(
         "claimed_at": now,
         "tries": 0,
     }
-    rows = [
-        {
-            **common,
-            "position": each.position,
-            "contact_id": each.contact_id,
-            "variant": each.variant,
-            "state": "skipped" if each.position in skipped else "claimed",
-            "settled_at": now if each.position in skipped else None,
-            "error": skipped.get(each.position),
-        }
-        for each in found
-    ]
-    connection.execute(_CLAIM, rows)
+    rows = [(each.position, each.contact_id, each.variant, skipped.get(each.position)) for each in found]
+    connection.execute(_CLAIM[connection.dialect.name], {**of_claim, "rows": rows})
 
 
 _DEFERRED = (
@@ -423,8 +445,12 @@ def waking(connection: sa.Connection, now: Instant, limit: int) -> list[tuple[st
 
 
 def take_turn(connection: sa.Connection, name: str, holder: str, until: Instant, now: Instant) -> bool:
-    """Take or keep a lease that one process holds at a time, and that belongs to no campaign. Its turns are counted."""
-    free = (lease.c.until < now) | (lease.c.holder == holder)
+    """Take or keep a lease that one process holds at a time, and that belongs to no campaign. Its turns are counted.
+
+    One that ends much later than any turn does was taken before the clock was set back.
+    """
+    set_back = until + (until - now) * 10
+    free = (lease.c.until < now) | (lease.c.holder == holder) | (lease.c.until > set_back)
     taken = lease.update().where(lease.c.token == name, free)
     if connection.execute(taken.values(until=until, holder=holder, turn=lease.c.turn + 1)).rowcount == 1:
         return True

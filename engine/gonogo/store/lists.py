@@ -20,6 +20,8 @@ run = table(models.Run)
 
 #: What another run may send: nothing of it is out, or an operator took that on themselves.
 _UNHANDLED = ("deferred", "released", "cancelled", "superseded")
+#: How many recipients SQLite takes in one statement: until it is done, those stand in memory, since triggers watch.
+_TAKEN_AT_ONCE = 100_000
 _SETTLED_OR_OPEN = ("claimed", "sent", "unknown", "rejected", "failed")
 
 
@@ -279,16 +281,43 @@ def read_audience(connection: sa.Connection, run_id: str) -> Iterator[tuple[str,
 
 
 def snapshot(connection: sa.Connection, case: Case, steps: int, run_id: str) -> int:
-    """Take the audience of a run from the list as it is; how many they are."""
-    position = (sa.func.row_number().over(order_by=contact.c.position) - 1).label("nth")
-    wanted = _next_audience(case, steps, position, contact.c.id, contact.c.payload)
-    taken = wanted.subquery()
-    rows = sa.select(sa.literal(run_id), taken.c.nth, taken.c.id, taken.c.payload, taken.c.first_step)
+    """Take the audience of a run from the list as it is; how many they are.
+
+    On PostgreSQL one statement takes them all, since only that sees the list as of one moment; on SQLite nobody else
+    writes meanwhile.
+    """
+    at_once = _TAKEN_AT_ONCE if connection.dialect.name == "sqlite" else None
+    taken, last = 0, 0
+    while True:
+        some = _take(connection, case, steps, run_id, (taken, last), at_once)
+        taken += some
+        if at_once is None or some < at_once:
+            return taken
+        last = _last_taken(connection, run_id, taken)
+
+
+def _take(
+    connection: sa.Connection, case: Case, steps: int, run_id: str, after: tuple[int, int], limit: int | None
+) -> int:
+    """Take the next ones of the list, `after` so many that were taken and the last one's place in the list."""
+    taken, last = after
+    wanted = _next_audience(case, steps, contact.c.position, contact.c.id, contact.c.payload)
+    some = wanted.where(contact.c.position > last).order_by(contact.c.position).limit(limit).subquery()
+    nth = sa.func.row_number().over(order_by=some.c.position) + (taken - 1)
+    rows = sa.select(sa.literal(run_id), nth, some.c.id, some.c.payload, some.c.first_step)
     columns = ["run_id", "position", "contact_id", "payload", "first_step"]
-    taken_now = connection.execute(
-        audience.insert().from_select(columns, rows), execution_options={"preserve_rowcount": True}
+    added = audience.insert().from_select(columns, rows)
+    return connection.execute(added, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _last_taken(connection: sa.Connection, run_id: str, taken: int) -> int:
+    """Where in the list the last recipient stands that was taken."""
+    wanted = (
+        sa.select(contact.c.position)
+        .join(audience, audience.c.contact_id == contact.c.id)
+        .where(audience.c.run_id == run_id, audience.c.position == taken - 1)
     )
-    return taken_now.rowcount
+    return int(connection.execute(wanted).scalar_one())
 
 
 def leaves(connection: sa.Connection, run_id: str) -> Iterator[str]:
@@ -296,6 +325,68 @@ def leaves(connection: sa.Connection, run_id: str) -> Iterator[str]:
     wanted = sa.select(audience.c.payload).where(audience.c.run_id == run_id).order_by(audience.c.position)
     for row in connection.execute(wanted, execution_options={"yield_per": 4096}):
         yield row.payload
+
+
+# Two audiences, compared
+
+
+def same_audience(connection: sa.Connection, run_id: str, other: str) -> bool:
+    """Two runs that reach equally many reach the same people with the same values, byte for byte, in order.
+
+    A payload says whose it is. Read along the primary keys of both at once, as far as the first difference: nothing is
+    sorted or kept.
+    """
+    one, two = audience.alias("one"), audience.alias("two")
+    wanted = (
+        sa.select(sa.literal(1))
+        .select_from(one)
+        .join(two, sa.and_(two.c.run_id == other, two.c.position == one.c.position))
+        .where(one.c.run_id == run_id, two.c.payload != one.c.payload, ~_says_the_same(one, two).exists())
+        .limit(1)
+    )
+    return connection.execute(wanted).first() is None
+
+
+def differing(connection: sa.Connection, before: str, after: str, named: int) -> list[sa.Row[Any]]:
+    """Who is in one of two audiences only, or with other values: the kind, its total, and what they say,
+    for the first few of each kind. All of both audiences is sorted by contact."""
+
+    def of(run_id: str, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.max(sa.case((audience.c.run_id == run_id, column)))
+
+    old, new = of(before, audience.c.payload), of(after, audience.c.payload)
+    pairs = (
+        sa.select(old.label("old"), new.label("new"), sa.func.max(audience.c.position).label("position"))
+        .where(audience.c.run_id.in_([before, after]))
+        .group_by(audience.c.contact_id)
+        .having(sa.or_(old.is_(None), new.is_(None), old != new))
+        .subquery("pairs")
+    )
+    was, says = payload.alias("was"), payload.alias("says")
+    kind = sa.case((pairs.c.old.is_(None), "added"), (pairs.c.new.is_(None), "removed"), else_="changed")
+    ranked = (
+        sa.select(
+            kind.label("kind"),
+            sa.func.count().over(partition_by=kind).label("total"),
+            sa.func.row_number().over(partition_by=kind, order_by=pairs.c.position).label("nth"),
+            sa.func.coalesce(says.c.body, was.c.body).label("body"),
+        )
+        .select_from(pairs)
+        .outerjoin(was, was.c.digest == pairs.c.old)
+        .outerjoin(says, says.c.digest == pairs.c.new)
+        .where(sa.or_(was.c.body.is_(None), says.c.body.is_(None), was.c.body != says.c.body))
+        .subquery("ranked")
+    )
+    wanted = sa.select(ranked).where(ranked.c.nth <= named).order_by(ranked.c.kind, ranked.c.nth)
+    return list(connection.execute(wanted))
+
+
+def _says_the_same(one: sa.FromClause, two: sa.FromClause) -> sa.Select[Any]:
+    """What was written anew, and reads as before."""
+    was, says = payload.alias("was"), payload.alias("says")
+    return sa.select(was.c.digest).where(
+        was.c.digest == two.c.payload, says.c.digest == one.c.payload, was.c.body == says.c.body
+    )
 
 
 def reached(connection: sa.Connection, case: Case, steps: int) -> int:

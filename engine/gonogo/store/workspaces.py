@@ -123,8 +123,26 @@ def policy_document(connection: sa.Connection, workspace_id: str, number: int) -
     return found
 
 
+def policy_digest(connection: sa.Connection, workspace_id: str, number: int) -> str:
+    """The digest of one policy version."""
+    wanted = sa.select(policy.c.digest).where(policy.c.workspace_id == workspace_id, policy.c.number == number)
+    return str(connection.execute(wanted).scalar_one())
+
+
+def policy_author(connection: sa.Connection, workspace_id: str, number: int) -> str:
+    """The person who wrote one policy version."""
+    wanted = sa.select(policy.c.person).where(policy.c.workspace_id == workspace_id, policy.c.number == number)
+    return str(connection.execute(wanted).scalar_one())
+
+
+def last_policy(connection: sa.Connection, workspace_id: str) -> int:
+    """The number of the last version that was written, whether or not it was put into force."""
+    wanted = sa.select(sa.func.max(policy.c.number)).where(policy.c.workspace_id == workspace_id)
+    return connection.execute(wanted).scalar() or 0
+
+
 def policies(connection: sa.Connection, workspace_id: str) -> list[sa.Row[Any]]:
-    """Every version of the workspace's policy, the newest first."""
+    """Every version of the workspace's policy that was written, the newest first."""
     wanted = sa.select(policy).where(policy.c.workspace_id == workspace_id).order_by(policy.c.number.desc())
     return list(connection.execute(wanted))
 

@@ -16,7 +16,7 @@ Which = Callable[[Edge[Facts]], bool]
 SENDING = ("scheduled", "active", "running")
 OVER = ("completed", "cancelled", "failed")
 BALLOTS = ("approve", "dismiss", "request_changes")
-RETURNS = (*BALLOTS, "reviewed", "withdraw", "expire", "revise", "unschedule")
+RETURNS = (*BALLOTS, "reviewed", "withdraw", "expire", "revise", "unschedule", "lapse")
 
 
 def fired(*events: str) -> Which:
@@ -32,6 +32,10 @@ def left(*states: str) -> Which:
 
 
 def opens_run(edge: Edge[Facts]) -> bool:
+    return proposes(edge) or edge.event == "break_glass"
+
+
+def proposes(edge: Edge[Facts]) -> bool:
     return edge.event == "start" or (edge.event == "resume" and edge.facts.permit == "none")
 
 
@@ -40,7 +44,12 @@ def permits(edge: Edge[Facts]) -> bool:
 
 
 def permits_by_policy(edge: Edge[Facts]) -> bool:
-    return permits(edge) and edge.event != "approve"
+    return permits(edge) and edge.event not in {"approve", "break_glass"}
+
+
+def permits_as_asked(edge: Edge[Facts]) -> bool:
+    """Whoever permits, nobody broke the glass."""
+    return permits(edge) and edge.event != "break_glass"
 
 
 def goes_back(edge: Edge[Facts]) -> bool:
@@ -84,7 +93,8 @@ PROPOSALS: dict[str, Which] = {
     "a run is opened only with a sender": only(opens_run, lambda facts: facts.sender),
     "a run is opened only when imports are done": only(opens_run, lambda facts: not facts.importing),
     "a run is opened only when nothing is in flight": only(opens_run, lambda facts: facts.in_flight == 0),
-    "a run is opened only for a start to come": only(opens_run, lambda facts: facts.start in {"none", "ahead"}),
+    "a run is proposed only for a start to come": only(proposes, lambda facts: facts.start in {"none", "ahead"}),
+    "a run is proposed for no time without launches": only(proposes, lambda facts: facts.frozen is None),
     "a run is opened only if no review has blocked it": only(opens_run, lambda facts: facts.review != "blocked"),
     "a review reports only while it is awaited": only(fired("reviewed"), lambda facts: facts.addressed == "reviewing"),
     "a finished review is not awaited any more": (
@@ -114,12 +124,21 @@ DECISIONS: dict[str, Which] = {
 }
 
 LAUNCHES: dict[str, Which] = {
-    "a permit needs a decision or a policy": never(permits, fired("approve", "start", "resume", "reviewed")),
+    "a permit needs a decision, a policy, or broken glass": never(
+        permits, fired("approve", "start", "resume", "reviewed", "break_glass")
+    ),
+    "nothing is permitted for a time without launches": only(permits_as_asked, lambda facts: facts.frozen is None),
+    "glass is broken only by those who may": only(fired("break_glass"), lambda facts: facts.entitled is None),
+    "glass is broken only for what a review found clean": only(
+        fired("break_glass"), lambda facts: facts.review == "clean"
+    ),
+    "glass is broken only to launch now": only(fired("break_glass"), lambda facts: facts.start in {"none", "due"}),
+    "glass is broken only where there is no permit": only(fired("break_glass"), lambda facts: facts.permit == "none"),
     "people permit only with enough votes": only(
         lambda edge: permits(edge) and edge.event == "approve", lambda facts: facts.enough
     ),
     "policy permits only where it asks for no people": only(
-        permits_by_policy, lambda facts: facts.permission != "people"
+        permits_by_policy, lambda facts: facts.permission in {"auto", "ungated"}
     ),
     "policy permits only what a review found clean": only(permits_by_policy, lambda facts: facts.review == "clean"),
     "what waits has its start ahead": only(entered("scheduled"), lambda facts: facts.start == "ahead"),
@@ -133,6 +152,10 @@ LAUNCHES: dict[str, Which] = {
     "only `begin` starts the sending": never(entered("running"), fired("begin")),
     "sending begins only with a permit": only(fired("begin"), lambda facts: facts.permit == "valid"),
     "sending begins only with that very permit": only(fired("begin"), lambda facts: facts.presented),
+    "sending begins only before the permit lapses": only(fired("begin"), lambda facts: not facts.lapsed),
+    "only a permit that is held lapses, and in its time": only(
+        fired("lapse"), lambda facts: facts.lapsed and facts.permit == "valid"
+    ),
     "only a permit that is held is revoked": only(fired("revoke"), lambda facts: facts.permit == "valid"),
     "only the entitled revoke": only(fired("revoke"), lambda facts: facts.entitled is None),
     "what is revoked is gone": lambda edge: edge.event != "revoke" or edge.after.memory.permit == "none",

@@ -57,7 +57,7 @@ def refuse(refused: Refused, _: Request) -> Response:
 
 def _of_start(refused: Refused) -> str:
     """Nobody was ever there, or nobody is left: the cures differ, so the words do."""
-    case, first = refused.outcome.case, refused.blockers[0]
+    case, first = refused.case, refused.blockers[0]
     if contract.situation(first) == "no recipients" and case.run and case.contacts:
         return contract.START["completed"][DIALECT].message
     return contract.start_answer(DIALECT, refused.blockers).message

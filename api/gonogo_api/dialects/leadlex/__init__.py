@@ -3,8 +3,11 @@
 from fastapi import FastAPI
 
 from gonogo_api.dialects.leadlex import (
+    audit,
     campaigns,
     contacts,
+    explaining,
+    groups,
     holds,
     keys,
     limits,
@@ -39,6 +42,9 @@ def app(door: Door) -> FastAPI:
     made.include_router(contacts.router)
     made.include_router(tasks.router)
     made.include_router(policy.router)
+    made.include_router(explaining.router)
+    made.include_router(groups.router)
+    made.include_router(audit.router)
     made.include_router(keys.router)
     made.include_router(members.router)
     made.include_router(webhooks.router)

@@ -1,6 +1,8 @@
 """What LeadLex shows."""
 
 from collections import Counter
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Literal, NotRequired, cast
 
 from fastapi import Response
@@ -11,10 +13,11 @@ from whenever import Instant
 from gonogo import reading
 from gonogo.definition import Blocker
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.reading import CampaignView, Launchability, ListView, MemberView, TaskView
+from gonogo.reading import CampaignView, Launchability, ListView, MemberView, StageView, TaskView
 from gonogo.review import Finding
 from gonogo.store.cases import Case
 from gonogo_api import contract
+from gonogo_api.dialects.leadlex.differences import DifferenceShown, difference
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.paging import linked
 from gonogo_api.problems import json_response
@@ -129,8 +132,25 @@ class BlockerShown(TypedDict):
 
 
 class StageShown(Shown):
-    group: str
+    """So many of a group, or of the members who are named."""
+
+    group: NotRequired[str]
+    people: NotRequired[list[str]]
     quorum: int
+
+
+class StageStanding(Shown):
+    """How far a stage has come."""
+
+    group: str | None
+    people: list[str]
+    have: int
+    need: int
+
+
+class EscalationShown(Shown):
+    after: str
+    to: str
 
 
 class RequirementShown(Shown):
@@ -141,6 +161,10 @@ class RequirementShown(Shown):
     acknowledge: str
     dismissals: int
     expires_after: str
+    barred: NotRequired[list[str]]
+    working_hours: NotRequired[dict[str, Any]]
+    remind_after: NotRequired[str]
+    escalate: NotRequired[EscalationShown]
     invite: NotRequired[bool]
     link_decides: NotRequired[bool]
 
@@ -230,7 +254,10 @@ class Approvals(Shown):
 
 
 class About(Shown):
-    campaign_id: str
+    """What a task is about: a campaign, or a version of the policy."""
+
+    campaign_id: NotRequired[str]
+    policy_version: NotRequired[int]
 
 
 class Counts(Shown):
@@ -245,7 +272,7 @@ class TaskShown(Shown):
     """A question that reviewers answer. `stage` is the one that is being decided, counted from 1."""
 
     id: str
-    type: Literal["campaign_start"]
+    type: Literal["campaign_start", "policy_change", "break_glass_review"]
     status: TaskWord
     outcome: Annotated[str, one_of(TASK_STATES)]
     description: str
@@ -263,10 +290,20 @@ class TaskShown(Shown):
 
 
 class VoteShown(Shown):
+    """A vote, in which stage, and in whose seat where it was cast for somebody else."""
+
     person: str
+    seat: str | None
+    stage: int
     choice: Literal["approve", "retract", "dismiss", "request_changes"]
     at: str
     comment: str | None
+
+
+class CommentShown(Shown):
+    person: str
+    at: str
+    text: str | None
 
 
 class Decider(Shown):
@@ -276,14 +313,21 @@ class Decider(Shown):
 
 
 class WholeTask(TaskShown):
-    """The same with all that a reviewer looks at. `changed` names what differs from the run before: content, sender,
-    settings, start_at, the number of recipients; null for a first run."""
+    """The same with all that a reviewer looks at. `changed` names the sections of `difference` that differ from the
+    last run that was permitted; both are null where there was none. `about` is null for a launch: a policy_change shows
+    the `policy` that would be put into force, a break_glass_review the `reason` that was given."""
 
     findings: list[FindingShown]
     votes: list[VoteShown]
+    comments: list[CommentShown]
+    stages: list[StageStanding]
+    unsatisfiable: bool
+    escalates_at: str | None
     requirement: RequirementShown | None
     may_decide: list[Decider]
     changed: list[str] | None
+    difference: DifferenceShown | None
+    about: dict[str, Any] | None
 
 
 class OneTask(Shown):
@@ -358,8 +402,15 @@ class PolicyShown(Shown):
     policy: dict[str, Any]
 
 
+class PolicyWritten(PolicyShown):
+    """`task_id` where people are asked first; null where it is in force."""
+
+    task_id: str | None
+
+
 class PolicyVersion(PolicyShown):
     at: str
+    in_force: bool
 
 
 class PolicyVersions(Shown):
@@ -456,21 +507,54 @@ def task(view: TaskView, now: Instant) -> TaskShown:
         rule=case.task_rule,
         warnings=[found["code"] for found in view.findings if found["severity"] == "warning"],
         finding_counts=Counts(blocker=severity["blocker"], warning=severity["warning"], note=severity["note"]),
-        stage=1 if case.task_open and case.requirement else None,
+        stage=(case.stage or 0) + 1 if case.task_open and case.requirement else None,
         approvals=approvals(case),
     )
 
 
 def whole_task(view: TaskView, now: Instant) -> WholeTask:
-    votes = [cast(VoteShown, {**vote, "at": iso(vote["at"])}) for vote in view.votes]
+    shown = task(view, now)
+    if shown["stage"] is not None:
+        shown["stage"], shown["approvals"] = standing(view.stages)
     return WholeTask(
-        **task(view, now),
+        **shown,
         findings=cast(list[FindingShown], view.findings),
-        votes=votes,
+        votes=votes(view.votes),
+        comments=said(view.comments),
+        stages=stages(view.stages),
+        unsatisfiable=view.unsatisfiable,
+        about=None,
+        escalates_at=iso(view.case.escalates_at),
         requirement=cast("RequirementShown | None", view.case.requirement),
-        may_decide=[Decider(id=each.id, name=each.name, email=each.email) for each in view.deciders],
-        changed=list(view.changed) if view.changed is not None else None,
+        may_decide=deciders(view.deciders),
+        changed=view.difference.changed if view.difference else None,
+        difference=difference(view.difference) if view.difference else None,
     )
+
+
+def votes(found: Sequence[Document]) -> list[VoteShown]:
+    return [cast(VoteShown, {**vote, "stage": vote["stage"] + 1, "at": iso(vote["at"])}) for vote in found]
+
+
+def said(found: Sequence[Document]) -> list[CommentShown]:
+    return [CommentShown(person=each["person"], at=iso(each["at"]), text=each["text"]) for each in found]
+
+
+def stages(found: Sequence[StageView]) -> list[StageStanding]:
+    return [
+        StageStanding(group=each.group, people=list(each.people), have=each.have, need=each.quorum) for each in found
+    ]
+
+
+def standing(found: Sequence[StageView]) -> tuple[int, Approvals]:
+    """The stage that is being decided, and the approvals, as membership makes them count now."""
+    met = list(takewhile(lambda stage: stage.have >= stage.quorum, found))
+    counted = Approvals(have=sum(each.have for each in found), need=sum(each.quorum for each in found))
+    return min(len(met) + 1, len(found)), counted
+
+
+def deciders(found: Sequence[MemberView]) -> list[Decider]:
+    return [Decider(id=each.id, name=each.name, email=each.email) for each in found]
 
 
 def approvals(case: Case) -> Approvals:

@@ -41,6 +41,7 @@ from gonogo_api.dialects.leadlex.shapes import (
     UUID,
     CampaignEdit,
     Clone,
+    InNeed,
     NewCampaign,
     Schedule,
     Selected,
@@ -247,6 +248,15 @@ def cancel(visit: Writer, campaign_id: Id) -> Response:
 def revoke(visit: Approver, campaign_id: Id) -> Response:
     """Take the approval back: the launch stops at the next batch."""
     return _campaign(visit, visit.step("revoke", lambda call: service.revoke(call, known(campaign_id))))
+
+
+@router.post("/v1/campaigns/{campaign_id}/break-glass", responses=STEP)
+def break_glass(visit: Launcher, campaign_id: Id, body: InNeed) -> Response:
+    """Launch now without the approval that would be needed, where the policy lets this person. The permit says so, the
+    launch must begin soon, and the owners are asked whether it was right."""
+    return _campaign(
+        visit, visit.step("break_glass", lambda call: service.break_glass(call, known(campaign_id), body.reason))
+    )
 
 
 @router.post("/v1/campaigns/{campaign_id}/unschedule", responses=STEP)

@@ -29,7 +29,9 @@ CODES = {
 }
 MISSING_WRITE = "Missing write permission: the key lacks campaigns:write"  # as seed 000 begins it
 #: Blockers that are about who asks, not about what is asked.
-ABOUT_THE_PERSON = ("not_entitled", "person_required", "separation_of_duties", "not_requester")
+ABOUT_THE_PERSON = (
+    "not_entitled", "person_required", "separation_of_duties", "not_requester", "seat_taken", "break_glass_off",
+)  # fmt: skip
 #: Events whose refusals this dialect documents as 400 (seed 000); every other is a conflict with what is.
 DOCUMENTED = ("start", "approve", "dismiss", "retract", "withdraw", "request_changes")
 

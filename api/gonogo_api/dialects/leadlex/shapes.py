@@ -67,6 +67,12 @@ SETTINGS = (
 )
 
 
+class InNeed(Shape):
+    """Why a launch can't wait for approval."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
 class Schedule(Shape):
     start_at: Moment
 

@@ -1,0 +1,117 @@
+"""Groups, and the questions that are not about a launch, as people look at them: the next policy, and broken glass."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from whenever import Instant
+
+from gonogo import comments, policy
+from gonogo.ballots import Voters, electorate
+from gonogo.call import Call
+from gonogo.errors import NotFound
+from gonogo.models import Document
+from gonogo.policy import Requirement
+from gonogo.questions import seal_of
+from gonogo.reading import NAMED, MemberView, StageView, members_of, stages_of, votes_of
+from gonogo.store import cases, people, questions, workspaces
+
+KINDS = questions.KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """A question: what it is about, what people said, and who may still decide it."""
+
+    task: Any  # its row
+    status: str
+    about: Document  # the policy's version and document, or the campaign, and why its glass was broken
+    seal: str  # what a vote about it is about
+    stages: Sequence[StageView] = ()
+    votes: Sequence[Document] = ()
+    comments: Sequence[Document] = ()
+    deciders: Sequence[MemberView] = field(default=())
+    unsatisfiable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group, and who is in it now."""
+
+    name: str
+    members: Sequence[MemberView]
+
+
+def groups(call: Call) -> list[GroupView]:
+    """Every group that was made, by name."""
+    found = people.groups(call.connection, call.by.workspace)
+    return [GroupView(name, members_of(call, ids)) for name, ids in found.items()]
+
+
+def group(call: Call, name: str) -> GroupView:
+    """One group. Raises NotFound."""
+    found = people.groups(call.connection, call.by.workspace)
+    if name not in found:
+        raise NotFound("group", name)
+    return GroupView(name, members_of(call, found[name]))
+
+
+def page(
+    call: Call, kind: str, *, statuses: tuple[str, ...], after: tuple[Instant, str] | None = None, limit: int = 50
+) -> list[QuestionView]:
+    """Questions of one kind, in order of their making."""
+    found = questions.page(call.connection, call.by.workspace, kind=kind, statuses=statuses, after=after, limit=limit)
+    return [QuestionView(row, _status(call, row), _about(call, row), seal_of(call, row)) for row in found]
+
+
+def decidable(call: Call, found: Sequence[QuestionView]) -> list[QuestionView]:
+    """Those that the caller may decide."""
+    voters = Voters(call)
+    return [
+        view
+        for view in found
+        if view.status == "pending"
+        and policy.entitlement(Requirement.from_document(view.task.requirement), voters.about(view.task.id)) is None
+    ]
+
+
+def question(call: Call, task_id: str) -> QuestionView:
+    """One question, whole. Raises NotFound."""
+    row = questions.read(call.connection, call.by.workspace, task_id)
+    requirement = Requirement.from_document(row.requirement)
+    casts = cases.ballots(call.connection, task_id)
+    stands = policy.tally(requirement, casts, electorate(call, casts))
+    open_ = _status(call, row) == "pending"
+    voters = people.everybody(call.connection, call.by.workspace) if open_ else []
+    may = [
+        voter.person
+        for voter in voters
+        if voter.person not in stands.used and policy.entitlement(requirement, [voter]) is None
+    ]
+    return QuestionView(
+        row,
+        _status(call, row),
+        _about(call, row),
+        seal_of(call, row),
+        stages=stages_of(requirement, stands),
+        votes=votes_of(call, task_id),
+        comments=comments.comments(call, task_id),
+        deciders=members_of(call, may[:NAMED]),
+        unsatisfiable=open_ and not policy.satisfiable(requirement, voters, stands),
+    )
+
+
+def _status(call: Call, row: Any) -> str:
+    lapsed = row.status == "pending" and row.expires_at is not None and call.now >= row.expires_at
+    return "expired" if lapsed else str(row.status)
+
+
+def _about(call: Call, row: Any) -> Document:
+    if row.kind == "policy_change":
+        document = workspaces.policy_document(call.connection, row.workspace_id, row.policy_version)
+        digest = workspaces.policy_digest(call.connection, row.workspace_id, row.policy_version)
+        return {"version": row.policy_version, "digest": digest, "policy": document}
+    payload = cases.glass_reason(call.connection, row.run_id)
+    body = workspaces.reveal(call.connection, [payload]).get(payload) if payload else None
+    return {"campaign_id": row.campaign_id, "reason": json.loads(body)["reason"] if body else None}

@@ -1,0 +1,104 @@
+"""What the policy in force is asked about a run, and by whom it may not be decided."""
+
+from functools import cached_property
+
+from whenever import Instant
+
+from gonogo import policy
+from gonogo.call import Call
+from gonogo.definition import Blocker
+from gonogo.policy import Document, Question, Ruling
+from gonogo.policy.words import seconds
+from gonogo.store import acts, rulings, workspaces
+from gonogo.store.cases import Case
+
+
+class Asking:
+    """Asks the policy in force, or a draft of one, about a campaign as it is now.
+
+    `requester` is the person who wants the launch. With `binding`, nobody else judges by the same sums meanwhile.
+    """
+
+    def __init__(
+        self, call: Call, case: Case, *, requester: str, binding: bool, draft: policy.Policy | None = None
+    ) -> None:
+        self.call, self.case, self.requester, self.binding, self.draft = call, case, requester, binding, draft
+
+    @cached_property
+    def policy(self) -> policy.Policy:
+        """The policy that is asked."""
+        return self.draft or policy.parse(document_of(self.call, self.case.policy))
+
+    def question(self, recipients: int, *, sender: str, clean: bool, warned: bool) -> Question:
+        """The facts that a policy may ask for."""
+        call, case = self.call, self.case
+        subjects = {"requester": self.requester, "list": case.list_id, "sender": sender.lower()}
+        return Question(
+            recipients=recipients,
+            channel=case.channel,
+            clean=clean,
+            warned=warned,
+            sender=sender.lower(),
+            list=case.list_id,
+            template_changed=self._template_changed(),
+            at=max(call.now, case.start_at) if case.start_at else call.now,
+            summed=self._summed(subjects),
+        )
+
+    def ruling(self, question: Question) -> Ruling:
+        return policy.rule_on(self.policy, question, barred=self._barred())
+
+    def frozen(self, question: Question) -> Blocker | None:
+        """Why the policy lets no launch begin at that time, if so."""
+        return freeze(self.policy, question.at or self.call.now)
+
+    def _template_changed(self) -> bool:
+        case = self.case
+        if not case.run:
+            return True
+        return case.content_id != rulings.last_approved_content(self.call.connection, case.id, case.run)
+
+    def _summed(self, subjects: dict[str, str]) -> dict[str, int]:
+        splitting = getattr(self.policy, "splitting", None)
+        if splitting is None:
+            return {}
+        connection, case = self.call.connection, self.case
+        asked = {kind: subjects[kind] for kind in splitting.kinds}
+        if self.binding:
+            rulings.hold_windows(connection, case.workspace, asked)
+        since, but = self.call.now - seconds(splitting.window), (case.id, case.generation)
+        return {
+            kind: sum(
+                most for _, most, _ in rulings.counted(connection, case.workspace, kind, subject, since=since, but=but)
+            )
+            for kind, subject in asked.items()
+        }
+
+    def _barred(self) -> set[str]:
+        separation = getattr(self.policy, "separation", "none")
+        if separation == "none":
+            return set()
+        return {self.requester} | (self._contributors() if separation == "contributors" else set())
+
+    def _contributors(self) -> set[str]:
+        """Everybody who edited a part of what would be sealed, since a run of the campaign was last completed."""
+        case, connection = self.case, self.call.connection
+        parts = {case.id, case.list_id, *([case.content_id] if case.content_id else [])}
+        since = acts.last_completed(connection, case.id)
+        if since is not None and since > self.call.now:  # the clock was set back: nobody is let off by it
+            since = None
+        return acts.editors(connection, parts, since)
+
+
+def freeze(document: policy.Policy, at: Instant) -> Blocker | None:
+    """Why a policy lets no launch begin at this time, if so."""
+    found = policy.freeze_at(document, at)
+    if found is None:
+        return None
+    message = f"No launch begins until {found.to} ({found.zone}): {found.reason}"
+    return Blocker("frozen", message, **found.model_dump(by_alias=True))
+
+
+def document_of(call: Call, number: int) -> Document:
+    """The policy of this number; 0 is the built-in default."""
+    return workspaces.policy_document(call.connection, call.by.workspace, number) if number else policy.DEFAULT

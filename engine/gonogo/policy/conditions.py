@@ -1,0 +1,144 @@
+"""What a rule may ask of a launch. Every condition answers yes, no, or, where the fact was never stored, nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from whenever import Instant, Time, ZonedDateTime
+
+from gonogo.policy.words import Count, Days, Part, TimeOfDay, Zone
+from gonogo.zones import weekday
+
+Channel = Literal["email", "sms", "webhook"]
+SUMMED = ("requester", "list", "sender")
+Summed = Literal["requester", "list", "sender"]
+
+
+class Hours(Part):
+    """A time of day in a zone: from the first until just before the second, over midnight where that is earlier."""
+
+    from_: TimeOfDay = Field(alias="from")
+    to: TimeOfDay
+    zone: Zone
+
+    @model_validator(mode="after")
+    def _open(self) -> Self:
+        if Time.parse_iso(self.from_) == Time.parse_iso(self.to):
+            raise ValueError("`from` and `to` are the same: expected a span of the day")
+        return self
+
+    def hold(self, at: Instant) -> bool:
+        begins, ends, now = Time.parse_iso(self.from_), Time.parse_iso(self.to), _in_zone(at, self.zone).time()
+        return begins <= now < ends if begins < ends else now >= begins or now < ends
+
+
+class Weekdays(Part):
+    """Days of the week in a zone."""
+
+    days: Days
+    zone: Zone
+
+    def hold(self, at: Instant) -> bool:
+        return weekday(_in_zone(at, self.zone).date()) in self.days
+
+
+@lru_cache(maxsize=4_096)
+def _in_zone(at: Instant, zone: str) -> ZonedDateTime:
+    return at.to_tz(zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a policy is asked about one run. None is a fact that was not stored.
+
+    `recipients` counts those of every run that this one continues, too; `summed` adds, by requester, list or sender,
+    those of other launches that the policy permitted by itself within its window.
+    """
+
+    recipients: int
+    channel: str | None = "email"
+    clean: bool | None = True  # the review found no blocker
+    warned: bool | None = False  # it found warnings
+    sender: str | None = None  # the address
+    list: str | None = None  # its id
+    template_changed: bool | None = True  # since the last approved run; true where there was none
+    at: Instant | None = None  # when it would start
+    summed: Mapping[str, int | None] = field(default_factory=dict)
+
+
+class When(Part):
+    """Conditions of a rule; all that are given must hold."""
+
+    recipients_at_most: Count | None = None
+    recipients_over: Count | None = None
+    channel: Channel | None = None
+    sender: str | None = Field(default=None, min_length=1, max_length=320, description="address, or *@domain")
+    list: str | None = Field(default=None, min_length=1, max_length=100)
+    hours: Hours | None = None
+    weekdays: Weekdays | None = None
+    template: Literal["changed", "unchanged"] | None = None
+    review: Literal["clean"] | None = None
+    warnings: Literal["none", "some"] | None = None
+
+    @cached_property
+    def tests(self) -> tuple[tuple["Test", Any], ...]:
+        """The conditions that are given, cheapest first, each with what it wants."""
+        given = ((name, getattr(self, name)) for name in TESTS)
+        return tuple((TESTS[name], wanted) for name, wanted in given if wanted is not None)
+
+    def holds(self, question: Question, recipients: int | None) -> bool | None:
+        """Whether every condition holds, for so many recipients; None where a fact that decides it is not known."""
+        known = True
+        for test, wanted in self.tests:
+            answer = test(wanted, question, recipients)
+            if answer is False:
+                return False
+            known = known and answer is not None
+        return True if known else None
+
+
+Test = Callable[[Any, Question, int | None], bool | None]
+
+
+def _sent_by(wanted: str, question: Question, _: int | None) -> bool | None:
+    if question.sender is None:
+        return None
+    address = question.sender.lower()
+    return address.endswith(wanted[1:].lower()) if wanted.startswith("*@") else address == wanted.lower()
+
+
+def _is(name: str) -> Test:
+    def test(wanted: Any, question: Question, _: int | None) -> bool | None:
+        known = getattr(question, name)
+        return None if known is None else bool(known == wanted)
+
+    return test
+
+
+def _flag(name: str, when_true: str) -> Test:
+    def test(wanted: Any, question: Question, _: int | None) -> bool | None:
+        known = getattr(question, name)
+        return None if known is None else known is (wanted == when_true)
+
+    return test
+
+
+def _at(wanted: Hours | Weekdays, question: Question, _: int | None) -> bool | None:
+    return None if question.at is None else wanted.hold(question.at)
+
+
+#: By the name of the condition.
+TESTS: Mapping[str, Test] = {
+    "recipients_at_most": lambda wanted, _, recipients: None if recipients is None else recipients <= wanted,
+    "recipients_over": lambda wanted, _, recipients: None if recipients is None else recipients > wanted,
+    "channel": _is("channel"),
+    "list": _is("list"),
+    "review": _flag("clean", "clean"),
+    "warnings": _flag("warned", "some"),
+    "template": _flag("template_changed", "changed"),
+    "sender": _sent_by,
+    "weekdays": _at,
+    "hours": _at,
+}

@@ -1,0 +1,123 @@
+"""No launching five times 99 instead of 495: what the policy permits by itself adds up over a window."""
+
+from functools import partial
+
+import pytest
+from whenever import TimeDelta
+
+from gonogo import service
+from gonogo.models import Document
+from gonogo.store.cases import Case
+from support.engine import HOUR, Bench, codes
+from support.races import at_once, told
+
+LIMIT = 100
+ROUNDS = 67  #: of campaigns started at once, for each of three kinds of window
+DAY = HOUR * 24
+
+
+def splitting(per: object = "requester", limit: int = LIMIT) -> Document:
+    """Up to so many recipients in a day go out by themselves."""
+    return {
+        "rules": [
+            {"name": "small", "when": {"recipients_at_most": limit}, "approve": "auto"},
+            {"name": "large", "approve": {"stages": [{"group": "approvers"}]}},
+        ],
+        "separation": "none",
+        "splitting": {"window": "PT24H", "per": per},
+    }
+
+
+def state(bench: Bench, recipients: int, **values: object) -> str:
+    """What becomes of a start by Ann."""
+    return bench.did(service.start, bench.draft(recipients, **values)).state
+
+
+def test_what_was_permitted_adds_up_until_the_window_has_passed(bench: Bench) -> None:
+    bench.policy(splitting())
+    assert [state(bench, 40), state(bench, 60), state(bench, 1)] == ["active", "active", "pending_approval"]
+    bench.clock.move(DAY - TimeDelta(seconds=1))
+    assert state(bench, 1) == "pending_approval"
+    bench.clock.move(TimeDelta(seconds=1))
+    assert state(bench, 100) == "active"
+
+
+def test_what_people_approved_does_not_count(bench: Bench) -> None:
+    bench.policy(splitting())
+    large = bench.did(service.start, bench.draft(150))
+    assert bench.did(service.approve, large.task_id, by=bench.bob).state == "active"
+    assert state(bench, 100) == "active"
+
+
+def test_others_have_a_window_of_their_own_and_a_list_one_for_all(bench: Bench) -> None:
+    eve = bench.person("eve", "campaigns:write")
+    bench.policy(splitting())
+    assert state(bench, 100) == "active"
+    assert bench.did(service.start, bench.draft(100), by=eve).state == "active"
+
+    bench.policy(splitting(["list", "sender"]))
+    first = bench.draft(60)
+    shared = bench.case(first).list_id
+    second = bench.draft(0, sender={"email": "other@acme.example"}, list_id=shared)
+    bench.clock.move(DAY * 2)
+    assert bench.did(service.start, first).state == "active"
+    assert bench.did(service.start, second, by=eve).state == "pending_approval"  # 120 on one list
+
+
+def test_the_sender_is_one_however_it_is_written(bench: Bench) -> None:
+    bench.policy(splitting("sender"))
+    assert state(bench, 60, sender={"email": "News@acme.example"}) == "active"
+    assert state(bench, 60, sender={"email": "other@acme.example"}) == "active"
+    assert state(bench, 60, sender={"email": "news@ACME.example"}) == "pending_approval"
+
+
+def test_runs_that_continue_each_other_count_once(bench: Bench) -> None:
+    bench.policy(splitting())
+    case = bench.did(service.start, bench.draft(60))
+    for name in ("once", "twice"):
+        bench.did(service.pause, case.id)
+        bench.did(service.revise, case.id, name=name)
+        case = bench.did(service.start if bench.case(case.id).state == "draft" else service.resume, case.id)
+        assert case.state == "active"  # the very same 60, proposed again
+    assert state(bench, 40) == "active"
+    assert state(bench, 1) == "pending_approval"
+
+
+def test_a_window_belongs_to_one_workspace(bench: Bench) -> None:
+    other = Bench(bench.engine)
+    for each in (bench, other):
+        each.policy(splitting())
+        assert state(each, 100) == "active"
+
+
+def test_a_start_that_was_refused_counts_nothing(bench: Bench) -> None:
+    bench.policy(splitting())
+    empty = bench.do(service.start, bench.draft(100, content=None))
+    assert codes(empty) == ["content_missing"]
+    assert state(bench, 100) == "active"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+@pytest.mark.parametrize("per", ["requester", "list", "sender"])
+@pytest.mark.timeout(120)
+def test_however_many_start_at_once_no_more_go_out_unapproved(bench: Bench, per: str) -> None:
+    """Five campaigns of 99: one goes out, four ask. Again and again, each time in a new window."""
+    bench.policy(splitting(per))
+    shared = bench.case(bench.draft(99)).list_id
+    campaigns = [bench.draft(0, list_id=shared) for _ in range(5)]
+    for _ in range(ROUNDS):
+        said = told(at_once([partial(bench.do, service.start, campaign) for campaign in campaigns]))
+        assert said == {"active": 1, "pending_approval": 4}
+        unapproved = "SELECT sum(recipients) FROM gonogo_ruling WHERE permission = 'auto' AND at = :now"
+        now = bench.clock.now().to_stdlib()
+        assert bench.scalar(unapproved, now=now) <= LIMIT
+        for campaign in campaigns:
+            bench.did(service.revise, _back(bench, bench.case(campaign)), name="again")
+        bench.clock.move(DAY + HOUR)
+
+
+def _back(bench: Bench, case: Case) -> str:
+    """A campaign that may be edited: one that is active is paused first."""
+    if case.state == "active":
+        bench.did(service.pause, case.id)
+    return case.id
