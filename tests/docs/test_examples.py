@@ -3,8 +3,10 @@
 import doctest
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,16 +27,22 @@ def blocks(path: Path, language: str) -> str:
 
 
 def in_bash(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a page's commands in an empty folder, with the package's own on the path."""
-    return subprocess.run(
+    """Run a page's commands in an empty folder, with the package's own on the path. Whatever they started is ended."""
+    running = subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,
         env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=100,
-        check=False,
+        start_new_session=True,
     )
+    try:
+        out, err = running.communicate(timeout=100)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(running.args, running.returncode, out, err)
 
 
 def test_the_package_tells_what_is_true(tmp_path: Path) -> None:
