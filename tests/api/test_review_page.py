@@ -68,8 +68,9 @@ class Asked:
 
     @classmethod
     def of(cls, mailing: Mailing, policy: Body, *names: str, **draft: object) -> "Asked":
-        house = House.of(mailing.server, policy={"invite": True, **policy})
+        house = House.of(mailing.server)
         keys = {name: house.tenant.key("lexi", member=f"{name}@{house.domain}") for name in names}
+        house.tenant.policy({"invite": True, **policy})
         campaign, task = house.asked(**draft)  # type: ignore[arg-type]
         return cls(mailing, house, campaign, task, keys)
 
@@ -77,7 +78,7 @@ class Asked:
         """The link in the newest of so many mails to a person, once it is settled that they were sent."""
         address = self.address(name)
         eventually(lambda: len(self._to(address)), nth)
-        eventually(lambda: "'pending'" in str(self.house.rows()["gonogo_review_mail"]), False)
+        eventually(lambda: any("'pending'" in row for row in self.house.rows()["gonogo_review_mail"]), False)
         text = self._to(address)[-1].get_body(("plain",))
         [url] = re.findall(r"http://127\.0\.0\.1:[0-9]+/r/[0-9a-f]{48}", text.get_content())
         return str(url)
@@ -256,7 +257,7 @@ def test_a_refusal_is_told_with_its_reasons_and_leaves_the_link_good(mailing: Ma
 
 def test_two_posts_at_once_decide_once(mailing: Mailing) -> None:
     for quorum in (1, 2):
-        asked = Asked.of(mailing, asking(quorum, link_decides=True, dismissals=2), "bob")
+        asked = Asked.of(mailing, asking(quorum, link_decides=True, dismissals=2), "bob", "cid")
         url = asked.link("bob")
         [seal] = re.findall(r'name="seal" value="([0-9a-f]+)"', look(url).text)
         start, statuses = threading.Barrier(6), list[int]()
@@ -393,7 +394,7 @@ def test_a_form_of_another_kind_decides_nothing(mailing: Mailing) -> None:
 
 
 def test_the_longest_comment_fits_whatever_it_is_written_in(mailing: Mailing) -> None:
-    asked = Asked.of(mailing, asking(2, link_decides=True), "bob")
+    asked = Asked.of(mailing, asking(2, link_decides=True), "bob", "cid")
     assert post(asked.link("bob"), comment="\U0001f680" * MOST_OF_A_COMMENT).status_code == 200
     assert asked.house.task(asked.task)["votes"][0]["comment"] == "\U0001f680" * MOST_OF_A_COMMENT
 
