@@ -55,6 +55,13 @@ def test_a_policy_waits_for_the_yes_of_somebody_else(server: Server) -> None:
     assert [each["act"] for each in acts] == ["proposed", "approve", "put_into_force"]
 
 
+def test_who_wrote_a_policy_has_no_say_in_it_whatever_separation_launches_have(server: Server) -> None:
+    team = guarded(server, separation="none")
+    task = propose(team, LOOSE)
+    assert team.vote("otto", task) == "separation_of_duties"
+    assert team.vote("mia", task) == "approved"
+
+
 def test_switching_approval_on_again_is_a_change_too(server: Server) -> None:
     team = guarded(server)
     team.vote("mia", propose(team, LOOSE))

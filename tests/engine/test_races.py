@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from whenever import TimeDelta
 
-from gonogo import service, workspaces
+from gonogo import groups, service, workspaces
 from gonogo.call import Call, Outcome
 from gonogo.content import Content, Step, Template
 from gonogo.errors import Conflict, Invalid
 from gonogo.service import Draft
 from gonogo.tick import Tick
-from support.engine import HOUR, NOW, Bench, asking, people
+from support.engine import HOUR, NOW, Bench, asking, codes, people
 from support.races import at_once, told
 
 ROUNDS = 5
@@ -43,6 +43,48 @@ def test_a_quorum_of_three_is_met_once_whoever_comes_at_once(bench: Bench) -> No
         assert said == {"pending_approval": 2, "active": 1, "task_decided": AT_ONCE - 3}
         votes = "SELECT count(*) FROM gonogo_vote WHERE task_id = :task"
         assert bench.scalar(votes, task=case.task_id) == 3
+
+
+def test_the_last_two_votes_of_two_stages_at_once_launch_once(bench: Bench) -> None:
+    """The second stage's may be told that it is not its turn yet, and is then cast again."""
+    with bench.call() as call:
+        groups.put_group(call, "marketing", [bench.bob.person])
+        groups.put_group(call, "legal", [bench.cid.person])
+    bench.policy({**asking(), "rules": [{"name": "all", "approve": {"stages": [_of("marketing"), _of("legal")]}}]})
+    for _ in range(ROUNDS):
+        case = bench.asked()
+        said = told(at_once([partial(bench.do, service.approve, case.task_id, by=by) for by in (bench.bob, bench.cid)]))
+        assert said in ({"pending_approval": 1, "active": 1}, {"pending_approval": 1, "stage_closed": 1})
+        if said["stage_closed"]:
+            assert bench.did(service.approve, case.task_id, by=bench.cid).state == "active"
+        assert bench.scalar("SELECT count(*) FROM gonogo_permit WHERE campaign_id = :id", id=case.id) == 1
+
+
+def test_a_vote_and_the_removal_from_the_group_at_once_are_one_after_the_other(bench: Bench) -> None:
+    def members(*who: Any) -> str:
+        with bench.call() as call:
+            groups.put_group(call, "legal", [each.person for each in who])
+        return "done"
+
+    members(bench.bob, bench.cid)
+    bench.policy({**asking(), "rules": [{"name": "all", "approve": {"stages": [{**_of("legal"), "quorum": 2}]}}]})
+    for _ in range(ROUNDS * 3):
+        members(bench.bob, bench.cid, bench.dora)
+        case = bench.asked()
+        bench.did(service.approve, case.task_id, by=bench.bob)
+        votes: Callable[[], Any] = partial(bench.do, service.approve, case.task_id, by=bench.cid)
+        answers = at_once([votes, partial(members, bench.cid, bench.dora)])
+        assert told(answers)["done"] == 1
+        after = bench.case(case.id)
+        if after.state == "active":  # the vote came first, and completed what Bob had begun
+            continue
+        assert after.state == "pending_approval"  # Bob's approval went with him
+        assert codes(bench.do(service.approve, case.task_id, by=bench.bob)) == ["not_entitled"]
+        assert bench.did(service.approve, case.task_id, by=bench.dora).state == "active"
+
+
+def _of(group: str) -> dict[str, object]:
+    return {"group": group}
 
 
 def test_the_same_person_twice_at_once_counts_once(bench: Bench) -> None:

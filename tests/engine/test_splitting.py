@@ -8,7 +8,7 @@ from whenever import TimeDelta
 from gonogo import service
 from gonogo.models import Document
 from gonogo.store.cases import Case
-from support.engine import HOUR, Bench, codes
+from support.engine import HOUR, Bench, codes, people
 from support.races import at_once, told
 
 LIMIT = 100
@@ -95,6 +95,18 @@ def test_a_start_that_was_refused_counts_nothing(bench: Bench) -> None:
     empty = bench.do(service.start, bench.draft(100, content=None))
     assert codes(empty) == ["content_missing"]
     assert state(bench, 100) == "active"
+
+
+def test_newcomers_count_for_who_wanted_the_launch(bench: Bench) -> None:
+    bench.policy(splitting(limit=5))
+    case = bench.did(service.start, bench.draft(4))
+    bench.did(service.begin, case.id, case.permit_id)
+    bench.do(service.add_contacts, case.id, people(4, start=50))
+    bench.jobs.run()
+    assert len(bench.sink.messages) == 4  # eight would be too many without being asked
+    assert bench.case(case.id).state == "completed"
+    assert state(bench, 1) == "active"
+    assert state(bench, 1) == "pending_approval"
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])

@@ -54,6 +54,15 @@ def test_the_very_first_tick_does_its_work(bench: Bench) -> None:
     assert bench.tick.once() == 1
 
 
+def test_a_clock_that_was_set_back_stops_nobody(bench: Bench) -> None:
+    bench.tick.once()
+    bench.clock.move(-HOUR)
+    case = bench.launched(start_at=bench.clock.now() + SECOND)
+    bench.clock.move(SECOND)
+    assert another(bench).once() == 1
+    assert bench.case(case.id).state == "active"
+
+
 def test_whoever_keeps_ticking_keeps_the_turn(bench: Bench) -> None:
     second = another(bench)
     for _ in range(5):

@@ -94,6 +94,29 @@ def test_one_dismissal_is_enough_unless_the_policy_asks_for_more(bench: Bench) -
     assert bench.rows("SELECT count(*) FROM gonogo_permit") == [(0,)]
 
 
+def test_a_no_can_be_taken_back_while_more_are_awaited(bench: Bench) -> None:
+    case = bench.asked(policy=asking(1, dismissals=2))
+    vote(bench, case, bench.bob, "dismiss")
+    vote(bench, case, bench.bob, "retract")
+    assert vote(bench, case, bench.cid, "dismiss").state == "pending_approval"
+    assert vote(bench, case, bench.bob, "dismiss").state == "draft"
+
+
+def test_a_no_of_somebody_who_left_counts_no_more(bench: Bench) -> None:
+    case = bench.asked(policy=asking(1, dismissals=2))
+    vote(bench, case, bench.bob, "dismiss")
+    with bench.call() as call:
+        workspaces.remove_member(call, bench.bob.person)
+    assert vote(bench, case, bench.cid, "dismiss").state == "pending_approval"
+    assert vote(bench, case, bench.dora, "dismiss").state == "draft"
+
+
+def test_a_no_of_a_key_that_belongs_to_no_member_stands(bench: Bench) -> None:
+    case = bench.asked(policy=asking(1, dismissals=2))
+    vote(bench, case, bench.robot(), "dismiss")
+    assert vote(bench, case, bench.cid, "dismiss").state == "draft"
+
+
 def test_dismissals_are_counted_by_people_as_approvals_are(bench: Bench) -> None:
     case = bench.asked(policy=asking(2, dismissals=2))
     assert vote(bench, case, bench.bob, "dismiss").state == "pending_approval"
