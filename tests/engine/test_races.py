@@ -73,7 +73,8 @@ def test_a_vote_and_the_removal_from_the_group_at_once_are_one_after_the_other(b
         case = bench.asked()
         bench.did(service.approve, case.task_id, by=bench.bob)
         votes: Callable[[], Any] = partial(bench.do, service.approve, case.task_id, by=bench.cid)
-        answers = at_once([votes, partial(members, bench.cid, bench.dora)])
+        leaves: Callable[[], Any] = partial(members, bench.cid, bench.dora)
+        answers = at_once([votes, leaves])
         assert told(answers)["done"] == 1
         after = bench.case(case.id)
         if after.state == "active":  # the vote came first, and completed what Bob had begun
