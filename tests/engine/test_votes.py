@@ -94,6 +94,18 @@ def test_one_dismissal_is_enough_unless_the_policy_asks_for_more(bench: Bench) -
     assert bench.rows("SELECT count(*) FROM gonogo_permit") == [(0,)]
 
 
+def test_a_policy_loosened_and_restored_changes_nothing_about_what_was_asked(bench: Bench) -> None:
+    case = bench.asked(policy=asking(2))
+    seal, permits = case.seal, "SELECT count(*) FROM gonogo_permit"
+    bench.policy({"approval": "off", "reason": "for a moment"})
+    assert vote(bench, case, bench.bob).state == "pending_approval"
+    bench.policy(asking(2))
+    assert bench.scalar(permits) == 0
+    launched = vote(bench, case, bench.cid)
+    assert (launched.state, launched.seal) == ("active", seal)
+    assert bench.rows("SELECT kind, policy FROM gonogo_permit") == [("quorum", 1)]
+
+
 def test_a_no_can_be_taken_back_while_more_are_awaited(bench: Bench) -> None:
     case = bench.asked(policy=asking(1, dismissals=2))
     vote(bench, case, bench.bob, "dismiss")
