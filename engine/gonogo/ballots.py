@@ -1,18 +1,20 @@
 """What a vote means: whose it is, whether it counts, and what stands once it is cast."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gonogo.call import Call
 from gonogo.definition import Blocker
 from gonogo.facts import Facts
-from gonogo.policy import BUILT_IN, Cast, Requirement, Seat, Tally, Voter, entitlement, seat_of, standing, tally
+from gonogo.policy import BUILT_IN, Cast, Requirement, Seat, Tally, Voter, seat_of, standing, tally
 from gonogo.proposal import facts_of
 from gonogo.store import cases, people
 from gonogo.store.cases import Case
 
 _ANY_APPROVER = Requirement(separation="none")
+#: The blockers of who has no seat of their own in the stages that are open.
+_NOT_ASKED = ("not_entitled", "stage_closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,28 @@ class Voters:
         """The caller first, then those whom the caller may stand for in this task."""
         return [self.person, *(each.voter for each in self._delegated if each.task_id in (None, task_id))]
 
+    def seat(
+        self,
+        requirement: Requirement,
+        task_id: str | None,
+        stages: Sequence[int],
+        *,
+        used: frozenset[str] = frozenset(),
+        escalated: bool = False,
+    ) -> Seat | Blocker:
+        """In whose seat the caller would vote, or why not. Others' are looked up only where there is none of one's
+        own: a vote in one's own seat goes first anyway."""
+        own = seat_of(requirement, [self.person], stages, used=used, escalated=escalated)
+        if isinstance(own, Seat) or own.code not in _NOT_ASKED:
+            return own
+        return seat_of(requirement, self.about(task_id), stages, used=used, escalated=escalated)
+
     def entitled(self, case: Case) -> Blocker | None:
         """Why the caller may not decide about the present run, if so."""
         requirement = Requirement.from_document(case.requirement) if case.requirement else _ANY_APPROVER
-        return entitlement(requirement, self.about(case.task_id), escalated=is_escalated(self.call, case))
+        stages = range(len(requirement.stages))
+        found = self.seat(requirement, case.task_id, stages, escalated=is_escalated(self.call, case))
+        return found if isinstance(found, Blocker) else None
 
 
 def ballot_facts(call: Call, case: Case, ballot: Ballot) -> tuple[Facts, Counted | None]:
@@ -116,15 +136,14 @@ def judge(
 ) -> Judged:
     """Judge a ballot by everything that stands now."""
     knocking = Voters(call)
-    voters = knocking.about(task_id)
-    known = electorate(call, casts, [knocking.member, *voters[1:]])
+    known = electorate(call, casts, [knocking.member])
     before = tally(requirement, casts, known, escalated=escalated)
     mine = [cast for cast in before.approvals if cast.person == call.by.person]
     used = before.used - {name for cast in mine for name in (cast.person, cast.seat)}
-    stages: Iterable[int] = range(len(requirement.stages))
+    stages: Sequence[int] = range(len(requirement.stages))
     if choice == "approve":
         stages = [min(before.stage, len(requirement.stages) - 1)]
-    seat: Seat | Blocker = seat_of(requirement, voters, stages, used=used, escalated=escalated)
+    seat = knocking.seat(requirement, task_id, stages, used=used, escalated=escalated)
     repeated = bool(mine)
     if choice == "retract":  # whatever the voter may still do, a vote that stands can be taken back, a no as well
         stood = standing(casts).get(call.by.person)
@@ -132,9 +151,10 @@ def judge(
         seat = seat if stood is None else Seat(stood.seat, stood.stage)
     if isinstance(seat, Blocker):
         return Judged(seat, repeated, enough=False, counted=None)
-    after = tally(
-        requirement, [*casts, Cast(call.by.person, choice, seat.person, seat.stage)], known, escalated=escalated
-    )
+    casts = [*casts, Cast(call.by.person, choice, seat.person, seat.stage)]
+    if seat.person not in known:
+        known |= electorate(call, casts)
+    after = tally(requirement, casts, known, escalated=escalated)
     enough = after.stage == len(requirement.stages)
     if choice != "approve":
         enough = after.dismissals >= requirement.dismissals
