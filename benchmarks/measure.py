@@ -1,9 +1,12 @@
 """Two programs taking turns, and what their turns say about each other."""
 
+import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 #: One turn of one program: answers its figure, such as seconds a step or steps a second.
 Turn = Callable[[], float]
@@ -90,3 +93,12 @@ def processor_seconds(work: Callable[[], object]) -> float:
     begun = time.process_time()
     work()
     return time.process_time() - begun
+
+
+def peak_memory() -> float:
+    """The most that this process ever held, in megabytes."""
+    if sys.platform != "linux":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    # ru_maxrss would tell of the process that started this one, where that was larger: it outlives exec
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6

@@ -3,12 +3,10 @@
 Each is reviewed and sent, to a channel that takes everything, by a process of its own that does nothing else.
 """
 
-import resource
-import sys
 from collections.abc import Callable, Iterator
 
 from benchmarks.campaigns import approve, ask, folder, new_list, opened
-from benchmarks.measure import AtMost, Comparison
+from benchmarks.measure import AtMost, Comparison, peak_memory
 from benchmarks.sending import Null, case_of, case_of_task, wait
 from benchmarks.workers import Work, worker
 from gonogo.campaign import COMPLETED
@@ -44,5 +42,4 @@ def _peak(url: str, people: int) -> float:
 def _work(url: str) -> Work:
     gate = Gate.open(url, channels={"email": Null()})
     gate.start_work()
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-    return lambda _: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return lambda _: peak_memory()

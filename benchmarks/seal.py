@@ -11,12 +11,9 @@ The rows go in by three statements; RECIPIENTS=100000 in the environment measure
 import hashlib
 import json
 import os
-import resource
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 
 import rfc8785
 import sqlalchemy as sa
@@ -115,7 +112,7 @@ def _work(url: str, by: Actor, list_id: str) -> Work:
         "sample": sealing.sample,
         "seal": lambda: sealing.size / seconds(sealing.seal),
         "review and seal": lambda: sealing.size / seconds(sealing.review_and_seal),
-        "peak": _peak,
+        "peak": peak_memory,
     }
     return lambda wanted: answers[wanted]()
 
@@ -160,11 +157,3 @@ def _floor(rows: list[object]) -> float:
             hashlib.sha256(rfc8785.dumps(row)).digest()  # type: ignore[arg-type]  # of plain JSON values
 
     return MANY / seconds(work)
-
-
-def _peak() -> float:
-    if sys.platform != "linux":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    # ru_maxrss would tell of the process that started this one, where that was larger: it outlives exec
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024 / 1e6
