@@ -19,7 +19,7 @@ import rfc8785
 import sqlalchemy as sa
 
 from benchmarks.campaigns import CONTENT, POLICY, folder, new_list, opened
-from benchmarks.measure import AtLeast, AtMost, Comparison, alternate, seconds
+from benchmarks.measure import AtLeast, AtMost, Comparison, alternate, peak_memory, seconds
 from benchmarks.workers import Work, worker
 from gonogo.actor import Actor
 from gonogo.database import reader
