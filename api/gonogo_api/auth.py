@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from whenever import Instant, TimeDelta
 
 from gonogo import database
+from gonogo.acting import act
 from gonogo.actor import Actor
 from gonogo.call import Call
 from gonogo.errors import DatabaseUnusable, Invalid, NotFound
@@ -91,6 +92,7 @@ def issue(
         "expires_at": expires_at,
     }
     store.add_key(call.connection, row)
+    act(call, "key", key_id, "made", {"member": member, "dialect": dialect, "scopes": wanted})
     return made, key_id
 
 
@@ -98,6 +100,7 @@ def revoke(call: Call, key_id: str) -> Instant:
     """End a key of the workspace; returns since when it is revoked. Raises NotFound."""
     _owned(call, key_id)
     if store.end_key(call.connection, key_id, call.now):
+        act(call, "key", key_id, "revoked")
         return call.now
     since: Instant = _owned(call, key_id).revoked_at
     return since

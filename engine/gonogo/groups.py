@@ -45,11 +45,13 @@ def put_group(call: Call, name: str, members: Iterable[str]) -> list[str]:
 
 
 def remove_group(call: Call, name: str) -> None:
-    """Take a group away. Raises NotFound, and Invalid for one whom the policy in force asks."""
+    """Take a group away. Raises NotFound, and Invalid for one whom the policy in force asks, or a proposed one."""
     held = workspaces.hold(call.connection, call.by.workspace)
-    asked = {group for _, kind, group in policy.named(document_of(call, held.policy)) if kind == "group"}
-    if name in asked:
-        raise Invalid.at("name", f"the policy in force asks the group {name!r}: write another policy first")
+    proposed = questions.proposed_policies(call.connection, call.by.workspace)
+    for number in (held.policy, *proposed):
+        if any((kind, group) == ("group", name) for _, kind, group in policy.named(document_of(call, number))):
+            which = "in force" if number == held.policy else "that people are asked about"
+            raise Invalid.at("name", f"the policy {which} asks the group {name!r}: write another policy first")
     people.remove_group(call.connection, call.by.workspace, name)
     act(call, "group", name, "removed")
 

@@ -127,7 +127,7 @@ def _known(call: Call, document: object, mistakes: list[Mistake]) -> dict[str, s
     for path, kind, name in named:
         if kind == "group" and name not in groups:
             mistakes.append(Mistake(path, f"expected one of the groups {', '.join(sorted(groups))}; found {name!r}"))
-        if kind == "person" and name not in ids:
+        if kind == "person":
             member_id = member_named(call, salt, name)
             if member_id is None:
                 mistakes.append(Mistake(path, f"expected a member, by address or id; {name!r} is none"))

@@ -8,7 +8,7 @@ from whenever import TimeDelta
 from gonogo import service
 from gonogo.models import Document
 from gonogo.store.cases import Case
-from support.engine import HOUR, Bench, codes, people
+from support.engine import HOUR, Bench, asking, codes, people
 from support.races import at_once, told
 
 LIMIT = 100
@@ -133,3 +133,39 @@ def _back(bench: Bench, case: Case) -> str:
     if case.state == "active":
         bench.did(service.pause, case.id)
     return case.id
+
+
+# What counts as approved before
+
+
+def test_a_text_that_people_approved_is_known_until_it_changes(bench: Bench) -> None:
+    bench.policy(asking())
+    case = bench.launched(start_at=bench.clock.now() + DAY)
+    bench.policy(
+        {
+            "rules": [{"name": "unchanged", "when": {"template": "unchanged"}, "approve": "auto"}, *asking()["rules"]],
+            "separation": "none",
+        }
+    )
+    bench.did(service.unschedule, case.id)
+    again = bench.did(service.start, case.id)
+    assert again.state == "scheduled"  # people approved that text, and stand by it
+    bench.did(service.revise, case.id, name="once more")
+    bench.did(service.start, case.id)
+    assert bench.case(case.id).state == "scheduled"
+
+
+def test_nor_does_one_that_nobody_gave(bench: Bench) -> None:
+    unchanged = {"name": "unchanged", "when": {"template": "unchanged"}, "approve": "auto"}
+    bench.policy({"rules": [unchanged, *asking()["rules"]], "separation": "none"})
+    case = bench.did(service.start, bench.draft(start_at=bench.clock.now() + DAY))
+    assert case.state == "pending_approval"
+    bench.did(service.approve, case.task_id, by=bench.bob)
+    bench.did(service.revoke, case.id, by=bench.bob)
+    assert bench.did(service.resume, case.id).state == "pending_approval"
+
+    bench.policy({"approval": "off", "reason": "for a moment"})
+    other = bench.did(service.start, bench.draft(start_at=bench.clock.now() + DAY))
+    bench.did(service.unschedule, other.id)
+    bench.policy({"rules": [unchanged, *asking()["rules"]], "separation": "none"})
+    assert bench.did(service.start, other.id).state == "pending_approval"

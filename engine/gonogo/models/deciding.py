@@ -147,7 +147,7 @@ class Act(Base, table=True):
     )
 
     workspace_id: str = Field(primary_key=True, foreign_key="gonogo_workspace.id")
-    kind: str = Field(primary_key=True)  # policy | group | member | delegation | break_glass
+    kind: str = Field(primary_key=True)  # policy | group | member | key | delegation | break_glass
     subject: str = Field(primary_key=True)
     seq: int = Field(primary_key=True)
     act: str

@@ -63,7 +63,7 @@ class Question:
     warned: bool | None = False  # it found warnings
     sender: str | None = None  # the address
     list: str | None = None  # its id
-    template_changed: bool | None = True  # since the last approved run; true where there was none
+    template_changed: bool | None = True  # since the last run that people approved; true where there was none
     at: Instant | None = None  # when it would start
     summed: Mapping[str, int | None] = field(default_factory=dict)
 

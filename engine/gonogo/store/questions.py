@@ -49,6 +49,12 @@ def open_changes(connection: sa.Connection, workspace_id: str) -> list[str]:
     return list(connection.execute(sa.select(task.c.id).where(mine).order_by(task.c.id)).scalars())
 
 
+def proposed_policies(connection: sa.Connection, workspace_id: str) -> list[int]:
+    """The versions of the policy that people are asked about."""
+    mine = sa.and_(task.c.workspace_id == workspace_id, task.c.kind == "policy_change", task.c.status == "pending")
+    return list(connection.execute(sa.select(task.c.policy_version).where(mine)).scalars())
+
+
 def page(
     connection: sa.Connection,
     workspace_id: str,

@@ -15,6 +15,7 @@ from gonogo.policy import Question
 ruling = table(models.Ruling)
 window = table(models.Window)
 permit = table(models.Permit)
+ended = table(models.PermitEnd)
 run = table(models.Run)
 campaign = table(models.Campaign)
 step = table(models.Step)
@@ -74,14 +75,19 @@ def counted(
 _LAST_APPROVED = (
     sa.select(run.c.content_id)
     .join(permit, sa.and_(permit.c.campaign_id == run.c.campaign_id, permit.c.run == run.c.number))
-    .where(run.c.campaign_id == bindparam("campaign"), run.c.number <= bindparam("last"))
+    .where(
+        run.c.campaign_id == bindparam("campaign"),
+        run.c.number <= bindparam("last"),
+        permit.c.kind == "quorum",
+        sa.not_(sa.exists().where(ended.c.permit_id == permit.c.id, ended.c.reason == "revoked")),
+    )
     .order_by(run.c.number.desc())
     .limit(1)
 )
 
 
 def last_approved_content(connection: sa.Connection, campaign_id: str, last: int) -> str | None:
-    """The content of the last run, up to this number, that had a permit."""
+    """The content of the last run, up to this number, that people approved and whose approval they did not revoke."""
     found: str | None = connection.execute(_LAST_APPROVED, {"campaign": campaign_id, "last": last}).scalar()
     return found
 

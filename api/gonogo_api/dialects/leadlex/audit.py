@@ -1,4 +1,4 @@
-"""What was done beside the life of campaigns: to the policy, groups, members, delegations and broken glass."""
+"""What was done beside the life of campaigns: to the policy, groups, members, keys, delegations and broken glass."""
 
 from typing import Annotated, Any, cast
 
@@ -15,7 +15,8 @@ from gonogo_api.shapes import Data, Shown, iso
 
 router = APIRouter(prefix="/v1/audit", route_class=StrictRoute, tags=["audit"])
 Limit = Annotated[int, Query(ge=1, le=200)]
-KINDS = ("policy", "group", "member", "delegation", "break_glass")
+KINDS = ("policy", "group", "member", "key", "delegation", "break_glass")
+MOST = 2**31  # acts on one subject
 
 
 class ActShown(Shown):
@@ -64,6 +65,8 @@ def _cursor(cursor: str) -> tuple[Instant, str, str, int] | None:
     at, kind, rest = ([*cursor.split("~", 2), "", ""])[:3]
     subject, _, seq = rest.rpartition("~")
     try:
+        if not 0 < int(seq) < MOST:
+            raise ValueError(seq)
         return Instant.parse_iso(at), kind, subject, int(seq)
     except ValueError:
         raise Problem("invalid", "cursor: expected one that an earlier page gave") from None
