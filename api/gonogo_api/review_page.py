@@ -195,7 +195,8 @@ class _Desk:
 
 def _proposed(call: Call, link: Link) -> dict[str, Any]:
     """What the page tells of a task."""
-    view = reading.task(call, str(link.case.task_id))
+    task_id = str(link.case.task_id)
+    view = reading.task_in_brief(call, task_id)
     case = view.case
     requirement = Requirement.from_document(case.requirement or {})
     return {
@@ -211,7 +212,8 @@ def _proposed(call: Call, link: Link) -> dict[str, Any]:
         "explicit": requirement.acknowledge == "explicit",
         "asks_key": not link.decides,
         "votes": [
-            {**vote, "who": _name(call, vote["person"]), "when": review_mail.utc(vote["at"])} for vote in view.votes
+            {**vote, "who": _name(call, vote["person"]), "when": review_mail.utc(vote["at"])}
+            for vote in reading.votes_of(call, task_id)
         ],
     }
 

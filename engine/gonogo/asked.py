@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whenever import Instant
@@ -13,8 +13,8 @@ from gonogo.call import Call
 from gonogo.errors import NotFound
 from gonogo.models import Document
 from gonogo.policy import Requirement
-from gonogo.questions import seal_of
-from gonogo.reading import NAMED, MemberView, StageView, members_of, stages_of, votes_of
+from gonogo.questions import is_overdue, seal_of
+from gonogo.reading import MemberView, StageView, members_of, standing_view, votes_of
 from gonogo.store import cases, people, questions, workspaces
 
 KINDS = questions.KINDS
@@ -62,7 +62,7 @@ def page(
 ) -> list[QuestionView]:
     """Questions of one kind, in order of their making."""
     found = questions.page(call.connection, call.by.workspace, kind=kind, statuses=statuses, after=after, limit=limit)
-    return [QuestionView(row, _status(call, row), _about(call, row), seal_of(call, row)) for row in found]
+    return [_view(call, row) for row in found]
 
 
 def decidable(call: Call, found: Sequence[QuestionView]) -> list[QuestionView]:
@@ -78,33 +78,26 @@ def decidable(call: Call, found: Sequence[QuestionView]) -> list[QuestionView]:
 
 def question(call: Call, task_id: str) -> QuestionView:
     """One question, whole. Raises NotFound."""
-    row = questions.read(call.connection, call.by.workspace, task_id)
-    requirement = Requirement.from_document(row.requirement)
+    view = question_in_brief(call, task_id)
+    requirement = Requirement.from_document(view.task.requirement)
     casts = cases.ballots(call.connection, task_id)
     stands = policy.tally(requirement, casts, electorate(call, casts))
-    open_ = _status(call, row) == "pending"
-    voters = people.everybody(call.connection, call.by.workspace) if open_ else []
-    may = [
-        voter.person
-        for voter in voters
-        if voter.person not in stands.used and policy.entitlement(requirement, [voter]) is None
-    ]
-    return QuestionView(
-        row,
-        _status(call, row),
-        _about(call, row),
-        seal_of(call, row),
-        stages=stages_of(requirement, stands),
+    return replace(
+        view,
         votes=votes_of(call, task_id),
         comments=comments.comments(call, task_id),
-        deciders=members_of(call, may[:NAMED]),
-        unsatisfiable=open_ and not policy.satisfiable(requirement, voters, stands),
+        **standing_view(call, requirement, stands, open_=view.status == "pending"),
     )
 
 
-def _status(call: Call, row: Any) -> str:
-    lapsed = row.status == "pending" and row.expires_at is not None and call.now >= row.expires_at
-    return "expired" if lapsed else str(row.status)
+def question_in_brief(call: Call, task_id: str) -> QuestionView:
+    """One question, as lists show it. Raises NotFound."""
+    return _view(call, questions.read(call.connection, call.by.workspace, task_id))
+
+
+def _view(call: Call, row: Any) -> QuestionView:
+    status = "expired" if is_overdue(call, row) else str(row.status)
+    return QuestionView(row, status, _about(call, row), seal_of(call, row))
 
 
 def _about(call: Call, row: Any) -> Document:

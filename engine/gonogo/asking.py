@@ -27,7 +27,7 @@ class Asking:
     @cached_property
     def policy(self) -> policy.Policy:
         """The policy that is asked."""
-        return self.draft or policy.parse(document_of(self.call, self.case.policy))
+        return self.draft or policy_of(self.call, self.case.policy)
 
     def question(self, recipients: int, *, sender: str, clean: bool, warned: bool) -> Question:
         """The facts that a policy may ask for."""
@@ -41,7 +41,7 @@ class Asking:
             sender=sender.lower(),
             list=case.list_id,
             template_changed=self._template_changed(),
-            at=max(call.now, case.start_at) if case.start_at else call.now,
+            at=would_start(call, case),
             summed=self._summed(subjects),
         )
 
@@ -90,6 +90,16 @@ class Asking:
         return acts.editors(connection, parts, since)
 
 
+def frozen_now(call: Call, case: Case) -> Blocker | None:
+    """Why the policy in force lets the run begin neither now nor when it is due, if so."""
+    return freeze(policy_of(call, case.policy), would_start(call, case)) if case.freezes else None
+
+
+def would_start(call: Call, case: Case) -> Instant:
+    """When a launch that was permitted now would begin."""
+    return max(call.now, case.start_at) if case.start_at else call.now
+
+
 def freeze(document: policy.Policy, at: Instant) -> Blocker | None:
     """Why a policy lets no launch begin at this time, if so."""
     found = policy.freeze_at(document, at)
@@ -97,6 +107,11 @@ def freeze(document: policy.Policy, at: Instant) -> Blocker | None:
         return None
     message = f"No launch begins until {found.to} ({found.zone}): {found.reason}"
     return Blocker("frozen", message, **found.model_dump(by_alias=True))
+
+
+def policy_of(call: Call, number: int) -> policy.Policy:
+    """The same as `document_of`, read."""
+    return policy.parse(document_of(call, number))
 
 
 def document_of(call: Call, number: int) -> Document:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gonogo.call import Call
+from gonogo.comments import keep
 from gonogo.definition import Blocker
 from gonogo.facts import Facts
+from gonogo.models import Document
 from gonogo.policy import BUILT_IN, Cast, Requirement, Seat, Tally, Voter, seat_of, standing, tally
 from gonogo.proposal import facts_of
 from gonogo.store import cases, people
@@ -159,6 +161,25 @@ def judge(
     if choice != "approve":
         enough = after.dismissals >= requirement.dismissals
     return Judged(None, repeated, enough, Counted(seat, after))
+
+
+def cast(call: Call, task_id: str, ballot: Ballot, counted: Counted, *, before: int, seal: str) -> None:
+    """Store a vote that counts, after so many about the task, under the seal that was shown."""
+    seat, person = counted.seat, call.by.person
+    row: Document = {
+        "task_id": task_id,
+        "seq": before + 1,
+        "choice": ballot.choice,
+        "person": person,
+        "seat": None if seat.person == person else seat.person,
+        "stage": seat.stage,
+        "actor": call.by.id,
+        "seal": seal,
+        "acknowledged": None if ballot.acknowledge is None else list(ballot.acknowledge),
+        "comment": keep(call, ballot.comment) if ballot.comment else None,
+        "at": call.now,
+    }
+    cases.add_vote(call.connection, row)
 
 
 def electorate(call: Call, casts: Sequence[Cast], voters: Sequence[Voter] = ()) -> dict[str, Voter]:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 
 from gonogo.call import Call
 from gonogo.clock import new_id
@@ -17,7 +18,7 @@ def comment(call: Call, task_id: str, text: str) -> None:
     if not text.strip() or len(text) > LONGEST:
         raise Invalid.at("text", f"expected 1 to {LONGEST} characters")
     ensure_task(call, task_id)
-    said = workspaces.conceal(call.connection, call.by.workspace, {"comment": text}, secrets.token_bytes(32))
+    said = keep(call, text)
     row = {"id": new_id(call.now), "task_id": task_id, "person": call.by.person, "payload": said, "at": call.now}
     acts.add_comment(call.connection, row)
 
@@ -25,8 +26,19 @@ def comment(call: Call, task_id: str, text: str) -> None:
 def comments(call: Call, task_id: str) -> list[Document]:
     """What was said, in order; a text that was erased is None."""
     rows = acts.comments(call.connection, task_id)
-    bodies = workspaces.reveal(call.connection, [row.payload for row in rows]) if rows else {}
-    return [{"person": row.person, "at": row.at, "text": _text(bodies.get(row.payload))} for row in rows]
+    said = texts(call, [row.payload for row in rows])
+    return [{"person": row.person, "at": row.at, "text": said.get(row.payload)} for row in rows]
+
+
+def keep(call: Call, text: str) -> str:
+    """Store what somebody said where it can be erased; returns the digest that stands for it."""
+    return workspaces.conceal(call.connection, call.by.workspace, {"comment": text}, secrets.token_bytes(32))
+
+
+def texts(call: Call, digests: Sequence[str]) -> dict[str, str | None]:
+    """What was said, by digest; None for what was erased."""
+    bodies = workspaces.reveal(call.connection, list(digests)) if digests else {}
+    return {digest: json.loads(body)["comment"] if body else None for digest, body in bodies.items()}
 
 
 def ensure_task(call: Call, task_id: str) -> None:
@@ -35,7 +47,3 @@ def ensure_task(call: Call, task_id: str) -> None:
         cases.read_by_task(call.connection, call.by.workspace, task_id)
     except NotFound:
         questions.read(call.connection, call.by.workspace, task_id)
-
-
-def _text(body: str | None) -> str | None:
-    return json.loads(body)["comment"] if body else None

@@ -104,7 +104,7 @@ def _ahead(call: Call, case: Case, *, hints: bool) -> Explanation:
     asked, ruling = proposal.asked, proposal.ruling
     if asked is None or ruling is None:
         raise TypeError("what is proposed at once was asked about")
-    document = policy.parse(asking.document_of(call, case.policy))
+    document = asking.policy_of(call, case.policy)
     subjects = {"requester": call.by.person, "list": case.list_id, "sender": str(asked.sender)}
     found = Explanation(
         case.id,
@@ -128,7 +128,9 @@ def _ahead(call: Call, case: Case, *, hints: bool) -> Explanation:
 
 
 def _pending(call: Call, case: Case, *, hints: bool) -> Explanation:
-    found = Explanation(case.id, case.state, "task", _frozen(call, case), task=case.task_id, expires_at=case.expires_at)
+    frozen = asking.frozen_now(call, case)  # why an approval would be refused now, whoever gave it
+    blockers = () if frozen is None else (frozen,)
+    found = Explanation(case.id, case.state, "task", blockers, task=case.task_id, expires_at=case.expires_at)
     row = rulings.find(call.connection, case.id, case.run)
     if not case.requirement or row is None:  # the review still runs, or the run is older than rulings are
         return found
@@ -150,7 +152,7 @@ def _pending(call: Call, case: Case, *, hints: bool) -> Explanation:
 
 def _as_asked(call: Call, case: Case, found: Explanation, row: Any) -> Explanation:
     """With what the policy was asked about the run, as it was stored then."""
-    document = policy.parse(asking.document_of(call, row.policy))
+    document = asking.policy_of(call, row.policy)
     subjects = {"requester": row.requester, "list": row.list_id, "sender": row.sender}
     return replace(
         found,
@@ -167,15 +169,6 @@ def _change(call: Call, case: Case, row: Any) -> Change | None:
     wanted = asking.Asking(call, case, requester=row.requester, binding=False)
     asked = wanted.question(row.recipients, sender=row.sender, clean=row.clean, warned=row.warned)
     return smallest_change(wanted.policy, asked)
-
-
-def _frozen(call: Call, case: Case) -> tuple[Blocker, ...]:
-    """Why an approval would be refused now, whoever gave it."""
-    if not case.freezes:
-        return ()
-    document = policy.parse(asking.document_of(call, case.policy))
-    found = asking.freeze(document, max(call.now, case.start_at) if case.start_at else call.now)
-    return () if found is None else (found,)
 
 
 # What was permitted

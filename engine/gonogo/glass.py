@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from whenever import TimeDelta
 
 from gonogo import policy
-from gonogo.asking import document_of
+from gonogo.asking import policy_of
 from gonogo.ballots import Voters
 from gonogo.call import Call
 from gonogo.definition import Blocker
@@ -26,7 +26,7 @@ class Allowed:
 def allowed(call: Call) -> Allowed:
     """Judge the caller by the policy in force."""
     number: int = workspaces.get(call.connection, call.by.workspace).policy
-    found = policy.parse(document_of(call, number))
+    found = policy_of(call, number)
     if isinstance(found, policy.Off) or found.break_glass is None:
         return Allowed(_OFF)
     glass, person = found.break_glass, Voters(call).person

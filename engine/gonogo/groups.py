@@ -47,7 +47,7 @@ def put_group(call: Call, name: str, members: Iterable[str]) -> list[str]:
 def remove_group(call: Call, name: str) -> None:
     """Take a group away. Raises NotFound, and Invalid for one whom the policy in force asks, or a proposed one."""
     held = workspaces.hold(call.connection, call.by.workspace)
-    proposed = questions.proposed_policies(call.connection, call.by.workspace)
+    proposed = [row.policy_version for row in questions.open_changes(call.connection, call.by.workspace)]
     for number in (held.policy, *proposed):
         if any((kind, group) == ("group", name) for _, kind, group in policy.named(document_of(call, number))):
             which = "in force" if number == held.policy else "that people are asked about"

@@ -2,7 +2,7 @@
 
 from gonogo import policy
 from gonogo.acting import act
-from gonogo.asking import document_of
+from gonogo.asking import policy_of
 from gonogo.call import Call
 from gonogo.holds import set_hold
 from gonogo.store import workspaces
@@ -12,7 +12,7 @@ def put(call: Call, version: int) -> None:
     """From now on, launches are judged by this version. What was asked under another keeps what it asked; what was
     permitted keeps its permit, and is held where the policy before wanted that."""
     workspace = workspaces.hold(call.connection, call.by.workspace)
-    before, after = (policy.parse(document_of(call, number)) for number in (workspace.policy, version))
+    before, after = (policy_of(call, number) for number in (workspace.policy, version))
     freezes = len(after.freeze) if isinstance(after, policy.Written) else 0
     workspaces.change(call.connection, call.by.workspace, policy=version, freezes=freezes)
     figures = {"before": workspace.policy, "approval": "off" if isinstance(after, policy.Off) else "on"}

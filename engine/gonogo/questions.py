@@ -4,13 +4,12 @@ Decided by the table of `question.py`, with the same votes that launches have; e
 subject: the policy's version, or the campaign whose glass was broken.
 """
 
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gonogo import in_force
 from gonogo.acting import act
-from gonogo.ballots import Ballot, Counted, judge
+from gonogo.ballots import Ballot, cast, judge
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.definition import Blocker
@@ -38,8 +37,8 @@ class Answer:
 def ask_about_policy(call: Call, version: int, requirement: Requirement, rule: str) -> str:
     """Ask people whether a version that was written may be put into force; returns the task's id. What was asked before
     is asked no more: it would put an older wish into force. Whoever calls holds the workspace."""
-    for task_id in questions.open_changes(call.connection, call.by.workspace):
-        _replace(call, task_id)
+    for found in questions.open_changes(call.connection, call.by.workspace):
+        _replace(call, found.id)
     row = _task(call, "policy_change", requirement, rule)
     row |= {"policy_version": version, "expires_at": requirement.later(call.now, requirement.expires_after)}
     questions.add(call.connection, row)
@@ -63,20 +62,21 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Answer:
     call = call.waited()
     task = _settled(call, held)
     requirement = Requirement.from_document(task.requirement)
-    casts = cases.ballots(call.connection, task_id)
+    casts, seal = cases.ballots(call.connection, task_id), seal_of(call, task)
     judged = judge(call, requirement, ballot.choice, task_id=task_id, casts=casts)
     facts = Facts(
         addressed=task.status,
-        overdue=_is_overdue(call, task),
+        overdue=is_overdue(call, task),
         entitled=judged.refused,
         repeated=judged.repeated,
-        seen=ballot.seal in (None, seal_of(call, task)),
+        seen=ballot.seal in (None, seal),
         enough=judged.enough,
     )
     decision = decide(QUESTION, task.status, ballot.choice, facts)
     if decision.move is None or judged.counted is None:
         return Answer(task, decision.blockers)
-    _cast(call, task, ballot, judged.counted)
+    ballot = replace(ballot, acknowledge=None)  # there are no warnings to acknowledge
+    cast(call, task.id, ballot, judged.counted, before=task.votes, seal=seal)
     return Answer(_move(call, task, ballot.choice, str(decision.to), judged.counted.tally))
 
 
@@ -121,41 +121,21 @@ def _task(call: Call, kind: str, requirement: Requirement, rule: str) -> Documen
 
 def _settled(call: Call, task: Any) -> Any:
     """The question, its overdue deadline settled first."""
-    if task.status != PENDING or not _is_overdue(call, task):
+    if not is_overdue(call, task):
         return task
     decision = decide(QUESTION, task.status, "expire", Facts(addressed=task.status, overdue=True))
     return _move(call, task, "expire", str(decision.to))
 
 
-def _is_overdue(call: Call, task: Any) -> bool:
-    return task.expires_at is not None and call.now >= task.expires_at
+def is_overdue(call: Call, task: Any) -> bool:
+    """The question is open, and its deadline has passed."""
+    return task.status == PENDING and task.expires_at is not None and call.now >= task.expires_at
 
 
 def _replace(call: Call, task_id: str) -> None:
     task = questions.lock(call.connection, call.by.workspace, task_id)
     decision = decide(QUESTION, task.status, "replace", Facts(addressed=task.status))
     _move(call, task, "replace", str(decision.to))
-
-
-def _cast(call: Call, task: Any, ballot: Ballot, counted: Counted) -> None:
-    said = None
-    if ballot.comment:
-        salt = secrets.token_bytes(32)
-        said = workspaces.conceal(call.connection, call.by.workspace, {"comment": ballot.comment}, salt)
-    row: Document = {
-        "task_id": task.id,
-        "seq": task.votes + 1,
-        "choice": ballot.choice,
-        "person": call.by.person,
-        "seat": None if counted.seat.person == call.by.person else counted.seat.person,
-        "stage": counted.seat.stage,
-        "actor": call.by.id,
-        "seal": seal_of(call, task),
-        "acknowledged": None,
-        "comment": said,
-        "at": call.now,
-    }
-    cases.add_vote(call.connection, row)
 
 
 def _move(call: Call, task: Any, event: str, to: str, stands: Tally | None = None) -> Any:
@@ -169,7 +149,7 @@ def _move(call: Call, task: Any, event: str, to: str, stands: Tally | None = Non
     is_policy = task.kind == "policy_change"
     kind, subject = ("policy", str(task.policy_version)) if is_policy else ("break_glass", task.campaign_id)
     act(call, kind, subject, event, {"task": task.id, "status": to})
-    if task.kind == "policy_change" and to == APPROVED:
+    if is_policy and to == APPROVED:
         in_force.put(call, task.policy_version)
     return questions.read(call.connection, call.by.workspace, task.id)
 

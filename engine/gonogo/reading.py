@@ -7,11 +7,11 @@ from typing import Any
 
 from whenever import Instant
 
+from gonogo import comments
 from gonogo.addresses import address_key
 from gonogo.ballots import Voters, is_escalated, standing_of
 from gonogo.call import Call
 from gonogo.campaign import CAMPAIGN, DRAFT
-from gonogo.comments import comments as said_about
 from gonogo.content import Content, Rendered, RenderError, TemplateInvalid
 from gonogo.content import compile as compile_content
 from gonogo.definition import Blocker
@@ -19,10 +19,9 @@ from gonogo.differences import Difference, difference
 from gonogo.errors import Invalid, NotFound
 from gonogo.execution.rendering import rendered_for, supplied
 from gonogo.execution.segment import message_id
-from gonogo.invitations import may_decide
 from gonogo.machine import decide
 from gonogo.models import LEDGER_STATES, TASK_STATES, Document
-from gonogo.policy import Requirement, Ruling, Tally, satisfiable
+from gonogo.policy import Requirement, Ruling, Tally, entitlement, satisfiable
 from gonogo.proposal import facts_of, is_overdue, propose
 from gonogo.review import Finding
 from gonogo.store import cases, ledger, lists, people, workspaces
@@ -168,23 +167,42 @@ def task(call: Call, task_id: str) -> TaskView:
     return replace(
         view,
         votes=votes_of(call, task_id),
-        comments=said_about(call, task_id),
+        comments=comments.comments(call, task_id),
         **_asked(call, case),
-        deciders=deciders(call, case),
         difference=difference(call, case),
     )
 
 
+def task_in_brief(call: Call, task_id: str) -> TaskView:
+    """One task, as lists show it. Raises NotFound."""
+    [view] = _task_views(call, [cases.read_by_task(call.connection, call.by.workspace, task_id)])
+    return view
+
+
 def _asked(call: Call, case: Case) -> dict[str, Any]:
-    """What is asked, how far it has come, and whether anybody could complete it."""
+    """What is asked, how far it has come, whose vote would count still, and whether anybody could complete it."""
     if not case.requirement:
         return {}
     requirement, stands = Requirement.from_document(case.requirement), standing_of(call, case)
-    lost = False
-    if case.task_open and not is_overdue(case, call.now):
-        voters = people.everybody(call.connection, call.by.workspace)
-        lost = not satisfiable(requirement, voters, stands, escalated=is_escalated(call, case))
-    return {"stages": stages_of(requirement, stands), "unsatisfiable": lost}
+    open_ = case.task_open and not is_overdue(case, call.now)
+    return standing_view(call, requirement, stands, open_=open_, escalated=is_escalated(call, case))
+
+
+def standing_view(
+    call: Call, requirement: Requirement, stands: Tally, *, open_: bool, escalated: bool = False
+) -> dict[str, Any]:
+    """The fields `stages`, `deciders` (a hundred are named) and `unsatisfiable` of whatever people are asked."""
+    voters = people.everybody(call.connection, call.by.workspace) if open_ else []
+    may = [
+        voter.person
+        for voter in voters
+        if voter.person not in stands.used and entitlement(requirement, [voter], escalated=escalated) is None
+    ]
+    return {
+        "stages": stages_of(requirement, stands),
+        "deciders": members_of(call, may[:NAMED]),
+        "unsatisfiable": open_ and not satisfiable(requirement, voters, stands, escalated=escalated),
+    }
 
 
 def stages_of(requirement: Requirement, stands: Tally) -> list[StageView]:
@@ -199,7 +217,7 @@ def votes_of(call: Call, task_id: str) -> list[Document]:
     """Every vote about a task, in order, with what was said."""
     columns = ("person", "choice", "seat", "stage", "at", "comment")
     votes = [{name: getattr(row, name) for name in columns} for row in cases.votes(call.connection, task_id)]
-    said = _comments(call, [vote["comment"] for vote in votes if vote["comment"]])
+    said = comments.texts(call, [vote["comment"] for vote in votes if vote["comment"]])
     return [{**vote, "comment": said.get(vote["comment"])} for vote in votes]
 
 
@@ -214,21 +232,13 @@ def _task_views(call: Call, found: list[Case]) -> list[TaskView]:
     return views
 
 
-def deciders(call: Call, case: Case) -> list[MemberView]:
+def deciders(call: Call, case: Case) -> Sequence[MemberView]:
     """The members whose vote would count and is not cast; nobody where nothing is asked any more.
 
     A hundred at most are named.
     """
-    if not case.task_open or not case.requirement or is_overdue(case, call.now):
-        return []
-    used = standing_of(call, case).used if case.votes else frozenset()
-    escalated = is_escalated(call, case)
-    may = {
-        voter.person
-        for voter in people.everybody(call.connection, call.by.workspace)
-        if voter.person not in used and may_decide(case, voter, escalated=escalated)
-    }
-    return members_of(call, sorted(may)[:NAMED])
+    found: Sequence[MemberView] = _asked(call, case).get("deciders", ())
+    return found
 
 
 def events(call: Call, campaign_id: str) -> list[Document]:
@@ -308,8 +318,8 @@ def members(call: Call) -> list[MemberView]:
 
 def members_of(call: Call, ids: Sequence[str]) -> list[MemberView]:
     """The present members of these ids, in order of their joining."""
-    wanted = set(ids)
-    return _members(call, [row for row in workspaces.members(call.connection, call.by.workspace) if row.id in wanted])
+    rows = people.rows(call.connection, call.by.workspace, ids)
+    return _members(call, [row for row in sorted(rows, key=lambda row: str(row.id)) if row.removed_at is None])
 
 
 def _members(call: Call, found: Sequence[Any]) -> list[MemberView]:
@@ -374,8 +384,3 @@ def _message(row: Any) -> Document:
         "settled_at": row.settled_at,
         "error": row.error,
     }
-
-
-def _comments(call: Call, digests: list[str]) -> dict[str | None, str | None]:
-    bodies = workspaces.reveal(call.connection, digests) if digests else {}
-    return {digest: json.loads(body)["comment"] if body else None for digest, body in bodies.items()}

@@ -12,7 +12,7 @@ from typing import Any
 from whenever import Instant
 
 from gonogo import invitations, notices, seal
-from gonogo.ballots import Ballot, Counted
+from gonogo.ballots import Ballot, Counted, cast
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE
 from gonogo.clock import new_id
@@ -255,29 +255,13 @@ class _Writing:
 
     def _cast(self) -> Document:
         """Store the vote; returns what it changes in the task."""
-        ballot, case, connection = self.change.ballot, self.case, self.call.connection
+        ballot, case = self.change.ballot, self.case
         if ballot is None or case.task_id is None or case.votes is None or case.seal is None:
             raise TypeError("a ballot is cast on a sealed task")
-        said = None
-        if ballot.comment:
-            said = workspaces.conceal(connection, case.workspace, {"comment": ballot.comment}, secrets.token_bytes(32))
         counted = self.change.counted
         if counted is None:
             raise TypeError("a ballot that is cast counts for somebody")
-        row = {
-            "task_id": case.task_id,
-            "seq": case.votes + 1,
-            "choice": ballot.choice,
-            "person": self.call.by.person,
-            "seat": None if counted.seat.person == self.call.by.person else counted.seat.person,
-            "stage": counted.seat.stage,
-            "actor": self.call.by.id,
-            "seal": case.seal,
-            "acknowledged": None if ballot.acknowledge is None else list(ballot.acknowledge),
-            "comment": said,
-            "at": self.call.now,
-        }
-        cases.add_vote(connection, row)
+        cast(self.call, case.task_id, ballot, counted, before=case.votes, seal=case.seal)
         return {"votes": case.votes + 1, "have": len(counted.tally.approvals), "stage": counted.tally.stage}
 
     # The permit

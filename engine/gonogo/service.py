@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from whenever import Instant
 
-from gonogo import asking, glass, policy, questions, reminders
+from gonogo import asking, glass, questions, reminders
 from gonogo.ballots import Ballot, Voters, ballot_facts
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE, CAMPAIGN, COMPLETED, DRAFT, OVER, PAUSED, RUNNING
@@ -465,12 +465,6 @@ def _resume(call: Call, case: Case) -> Outcome:
     return record(call, case, "resume", decision, Change(run={"paused_reason": None}))
 
 
-def _frozen(call: Call, case: Case) -> Blocker | None:
-    """Why the policy in force lets the run begin neither now nor when it is due, if so."""
-    found = policy.parse(asking.document_of(call, case.policy))
-    return asking.freeze(found, max(call.now, case.start_at) if case.start_at else call.now)
-
-
 def _lapsed(call: Call, case: Case) -> bool:
     """The permit was given for a short time, which passed before the run began."""
     until = cases.begin_by(call.connection, case.permit_id) if case.permit_id and case.begun_at is None else None
@@ -483,8 +477,8 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
     call = call.waited()
     case = _settled(call, held)
     facts, counted = ballot_facts(call, case, ballot)
-    if case.freezes and ballot.choice == "approve":
-        facts = replace(facts, frozen=_frozen(call, case))
+    if ballot.choice == "approve":
+        facts = replace(facts, frozen=asking.frozen_now(call, case))
     decision = decide(CAMPAIGN, case.state, ballot.choice, facts)
     figures: Document = {"task": task_id}
     if ballot.choice == "approve":

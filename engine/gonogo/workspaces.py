@@ -9,7 +9,7 @@ from gonogo import in_force, policy, questions, seal
 from gonogo.acting import act
 from gonogo.actor import SCOPES
 from gonogo.addresses import address_key, email_problem
-from gonogo.asking import document_of
+from gonogo.asking import document_of, policy_of
 from gonogo.ballots import Voters
 from gonogo.call import Call
 from gonogo.clock import new_id
@@ -59,11 +59,6 @@ def current_policy(call: Call) -> tuple[int, Document]:
     return _policy(call, workspaces.get(call.connection, call.by.workspace).policy)
 
 
-def policy_version(call: Call, number: int) -> Document:
-    """The document of one version, as it was stored. Raises NotFound."""
-    return document_of(call, number)
-
-
 def hold_policy(call: Call) -> tuple[int, Document]:
     """The same, and nobody puts another into force until the transaction ends."""
     return _policy(call, workspaces.hold(call.connection, call.by.workspace).policy)
@@ -88,7 +83,7 @@ def write_policy(call: Call, document: object) -> PolicyWritten:
     """
     workspace = workspaces.hold(call.connection, call.by.workspace)
     wanted, _ = checked_policy(call, document)
-    before = policy.parse(document_of(call, workspace.policy))
+    before = policy_of(call, workspace.policy)
     number = _write(call, call.by.workspace, wanted)
     if before.changes is None:
         in_force.put(call, number)

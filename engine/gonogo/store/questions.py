@@ -43,16 +43,10 @@ def change(connection: sa.Connection, task_id: str, **values: object) -> None:
     connection.execute(task.update().where(task.c.id == task_id).values(**values))
 
 
-def open_changes(connection: sa.Connection, workspace_id: str) -> list[str]:
-    """Ids of the open questions about the policy."""
+def open_changes(connection: sa.Connection, workspace_id: str) -> list[sa.Row[Any]]:
+    """The open questions about the policy: (id, policy_version) of each."""
     mine = sa.and_(task.c.workspace_id == workspace_id, task.c.kind == "policy_change", task.c.status == "pending")
-    return list(connection.execute(sa.select(task.c.id).where(mine).order_by(task.c.id)).scalars())
-
-
-def proposed_policies(connection: sa.Connection, workspace_id: str) -> list[int]:
-    """The versions of the policy that people are asked about."""
-    mine = sa.and_(task.c.workspace_id == workspace_id, task.c.kind == "policy_change", task.c.status == "pending")
-    return list(connection.execute(sa.select(task.c.policy_version).where(mine)).scalars())
+    return list(connection.execute(sa.select(task.c.id, task.c.policy_version).where(mine).order_by(task.c.id)))
 
 
 def page(

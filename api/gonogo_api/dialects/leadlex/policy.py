@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from gonogo import reading, workspaces
+from gonogo.asking import document_of
 from gonogo.call import Call
 from gonogo.models import Document
 from gonogo.seal import digest
@@ -29,7 +30,7 @@ def put_policy(visit: PolicyWriter, document: Written, if_match: IfMatch = None)
     def write(call: Call) -> tuple[workspaces.PolicyWritten, Document]:
         unchanged(if_match, _shown(*workspaces.hold_policy(call)))
         written = workspaces.write_policy(call, document)
-        return written, workspaces.policy_version(call, written.number)
+        return written, document_of(call, written.number)
 
     written, stored = visit.write(write)
     shown = PolicyWritten(version=written.number, digest=digest(stored), policy=stored, task_id=written.task_id)

@@ -1,5 +1,6 @@
 """Tasks: the questions that reviewers answer."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -179,24 +180,30 @@ def _withdraw(call: Call, task_id: str) -> Outcome | Answer:
 
 
 def _one(visit: Visit, task_id: str) -> Response:
-    view = visit.read(lambda call: _read(call, task_id))
+    view = visit.read(lambda call: _either(call, task_id, reading.task_in_brief, asked.question_in_brief))
     now = visit.door.gate.clock.now()
     shown = questions.shown(view) if isinstance(view, asked.QuestionView) else task(view, now)
     return data(OneTask(task=shown))
 
 
 def _whole(visit: Visit, task_id: str) -> Response:
-    view = visit.read(lambda call: _read(call, task_id))
+    view = visit.read(lambda call: _either(call, task_id, reading.task, asked.question))
     now = visit.door.gate.clock.now()
     shown = questions.whole(view) if isinstance(view, asked.QuestionView) else whole_task(view, now)
     return data(OneWholeTask(task=shown))
 
 
-def _read(call: Call, task_id: str) -> TaskView | asked.QuestionView:
+def _either(
+    call: Call,
+    task_id: str,
+    launch: Callable[[Call, str], TaskView],
+    question: Callable[[Call, str], asked.QuestionView],
+) -> TaskView | asked.QuestionView:
+    """Read a task about a launch one way, and one about anything else the other."""
     try:
-        return reading.task(call, task_id)
+        return launch(call, task_id)
     except NotFound:
-        return asked.question(call, task_id)
+        return question(call, task_id)
 
 
 def _task_cursor(cursor: str) -> tuple[Instant, str] | None:
