@@ -1,4 +1,7 @@
-"""One `gonogo serve` per database and test process; every test makes workspaces of its own."""
+"""One `gonogo serve` per database and test process, until the tests of this folder are done: an idle one polls.
+
+Every test makes workspaces of its own.
+"""
 
 from collections.abc import Iterator
 
@@ -7,7 +10,7 @@ import pytest
 from support.server import LIMIT, Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sqlite-server")
     server = Server(f"sqlite:///{folder}/gonogo.db", folder)
@@ -15,7 +18,7 @@ def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def postgresql_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("postgresql-server")
     cluster = request.getfixturevalue("postgresql")

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from gonogo import database, models
 from gonogo_api.commands.receiving import receiving
-from support.commands import Ended
+from support.commands import Ended, Running, run
 from support.house import House, asking, eventually
 from support.server import PEPPER, Client, Server, Tenant, free_port
 
@@ -33,8 +33,12 @@ class Shell:
     variables: dict[str, str]
 
     def run(self, *arguments: str, **more: str) -> Ended:
+        return run(*arguments, folder=self.folder, **{**self.variables, **more})
+
+    def started(self, *arguments: str) -> Ended:
+        """The same by an interpreter of its own, as a shell starts it."""
         command = [sys.executable, "-m", "gonogo_api", *arguments]
-        environment = {**os.environ, **self.variables, **more}
+        environment = {**os.environ, **self.variables}
         ended = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60, check=False
         )
@@ -61,7 +65,9 @@ def on(shell: Shell, blank_url: str) -> Shell:
 
 
 def test_the_version_is_told(shell: Shell) -> None:
-    assert re.fullmatch(r"gonogo \d+\.\d+\.\d+\S*\n", shell.run("--version").out)
+    told = shell.started("--version")
+    assert (told.code, told.err) == (0, "")
+    assert re.fullmatch(r"gonogo \d+\.\d+\.\d+\S*\n", told.out)
 
 
 def test_without_a_command_it_tells_what_there_is(shell: Shell) -> None:
@@ -166,7 +172,7 @@ def test_a_port_in_use_changes_nothing(shell: Shell) -> None:
 
 
 def test_a_port_that_there_is_not_is_one_line(shell: Shell) -> None:
-    assert shell.run("serve", "--port", "99999").line == "can't listen on port 99999: expected 0 to 65535"
+    assert shell.started("serve", "--port", "99999").line == "can't listen on port 99999: expected 0 to 65535"
     assert shell.files() == {}
 
 
@@ -455,15 +461,15 @@ def test_a_worker_sends_what_a_server_without_one_took_in(postgresql_blank: str,
         campaign = house.draft(5)
         assert house.start(campaign)["status"] == "active"
         assert house.mails() == []
-        environment = {**os.environ, "GONOGO_DATABASE_URL": server.url, "GONOGO_MAILDIR": str(server.mail)}
-        with (tmp_path / "worker.log").open("wb") as log:
-            worker = subprocess.Popen([sys.executable, "-m", "gonogo_api", "worker"], env=environment, stderr=log)
+        variables = {"GONOGO_DATABASE_URL": server.url, "GONOGO_MAILDIR": str(server.mail)}
+        log = tmp_path / "worker.log"
+        worker = Running("worker", variables=variables, out=log, err=log)
         try:
             house.wait_for(campaign, "completed")
             assert len(house.mails()) == 5
         finally:
             worker.terminate()
-            assert worker.wait(30) == 0
+            assert worker.wait() == 0
     finally:
         server.stop()
 

@@ -1,9 +1,6 @@
 """Holds over the house API and the command line."""
 
-import os
-import subprocess
-import sys
-
+from support import commands
 from support.commands import Ended
 from support.house import LATER, NOBODY, House, eventually, refusal
 from support.server import Server
@@ -12,10 +9,7 @@ SENDER = {"email": "go@acme.example", "name": "Acme"}
 
 
 def run(server: Server, *arguments: str) -> Ended:
-    environment = {**os.environ, "GONOGO_DATABASE_URL": server.url}
-    command = [sys.executable, "-m", "gonogo_api", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return commands.run(*arguments, GONOGO_DATABASE_URL=server.url)
 
 
 def reasons(house: House, campaign: str) -> list[str]:

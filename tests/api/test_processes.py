@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from support.commands import Ended
+from support.commands import Ended, Running, run
 from support.house import House, asking, eventually
 from support.server import PEPPER, Client, Server, free_port
 
@@ -22,30 +20,18 @@ SERVE = ("serve", "--port", "0")
 
 def command(url: str, folder: Path, *arguments: str, **more: str) -> Ended:
     """What comes of a command that ends by itself."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "gonogo_api", *arguments],
-        env=environment(url, folder, **more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return run(*arguments, **{**variables(url, folder), **more})
 
 
-def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
-    told = {"GONOGO_DATABASE_URL": url, "GONOGO_MAILDIR": str(folder / "mail"), "GONOGO_PEPPER": PEPPER}
-    return {**os.environ, **told, **more}
+def variables(url: str, folder: Path) -> dict[str, str]:
+    return {"GONOGO_DATABASE_URL": url, "GONOGO_MAILDIR": str(folder / "mail"), "GONOGO_PEPPER": PEPPER}
 
 
 @contextmanager
-def worker(url: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(url: str, folder: Path) -> Iterator[Running]:
     """A `gonogo worker` that has begun to work; it is killed in the end if it has not ended by then."""
     path = folder / "worker.log"
-    with path.open("wb") as log:
-        begun = subprocess.Popen(
-            [sys.executable, "-m", "gonogo_api", "worker"], env=environment(url, folder), stderr=log
-        )
+    begun = Running("worker", variables=variables(url, folder), out=path, err=path)
     try:
         eventually(lambda: "gonogo executes launches" in path.read_text() or begun.poll(), True)
         yield begun

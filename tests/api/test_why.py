@@ -1,8 +1,5 @@
 """Why nothing is being sent, over HTTP and on the command line; and what people say about unknown messages."""
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,16 +7,14 @@ from whenever import Instant, TimeDelta
 
 from gonogo.clock import new_id
 from gonogo.store import cases, ledger
+from support import commands
 from support.commands import Ended
 from support.house import NOBODY, Body, House, asking, eventually, refusal
 from support.server import Server
 
 
 def run(server: Server, *arguments: str) -> Ended:
-    environment = {**os.environ, "GONOGO_DATABASE_URL": server.url}
-    command = [sys.executable, "-m", "gonogo_api", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return commands.run(*arguments, GONOGO_DATABASE_URL=server.url)
 
 
 def reasons(house: House, campaign: str) -> list[Body]:

@@ -1,9 +1,6 @@
 """A real `gonogo serve` as a process of its own, and the workspaces that tests make in its database."""
 
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +18,7 @@ from gonogo.clock import SystemClock
 from gonogo.store import workspaces as store
 from gonogo.testing.fake_jobs import FakeJobs
 from gonogo_api import auth
+from support.commands import Running
 
 PEPPER = "pepper of the tests"
 LIMIT = 30  # knocks of a key a minute, on a server that is strict
@@ -35,7 +33,7 @@ class Server:
     extra: dict[str, str] = field(default_factory=dict)  # GONOGO_ variables
     arguments: tuple[str, ...] = ()
     port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
     engine: sa.Engine | None = None
 
     @property
@@ -52,16 +50,15 @@ class Server:
 
     def start(self) -> "Server":
         self.port = self.port or free_port()
-        environment = {
-            **os.environ,
+        variables = {
             "GONOGO_DATABASE_URL": self.url,
             "GONOGO_MAILDIR": str(self.mail),
             "GONOGO_PEPPER": PEPPER,
             **self.extra,
         }
-        command = [sys.executable, "-m", "gonogo_api", "serve", "--port", str(self.port), *self.arguments]
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        log = self.folder / "server.log"
+        command = ("serve", "--port", str(self.port), *self.arguments)
+        self.process = Running(*command, variables=variables, out=log, err=log)
         self._wait()
         self.engine = database.connect(self.url)
         return self
@@ -74,7 +71,7 @@ class Server:
             try:
                 if requests.get(f"{self.base}/healthz", timeout=5).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.05)
         raise RuntimeError(f"the server did not start: {self.log[-2000:]}")
 
@@ -88,7 +85,7 @@ class Server:
             self.engine.dispose()
         if self.process is not None:
             self.end()
-            self.process.wait(30)
+            self.process.wait()
 
     @contextmanager
     def broken(self, how: str, cure: str) -> Iterator[None]:
