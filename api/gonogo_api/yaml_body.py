@@ -1,4 +1,5 @@
-"""YAML as JSON would say it, by YAML 1.2's core schema: `off`, `yes` and `22:00` are texts, and `010` is ten."""
+"""YAML as JSON would say it, by YAML 1.2's core schema: `off`, `yes` and `22:00` are texts, so are
+`.inf` and `.nan`, for which JSON has no word, and `010` is ten."""
 
 import json
 import re
@@ -44,7 +45,7 @@ def _int(_: _Loader, node: ScalarNode) -> int:
 
 
 def _float(_: _Loader, node: ScalarNode) -> float:
-    return float(str(node.value).lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return float(str(node.value))
 
 
 #: YAML 1.2.2, section 10.3.2: what a plain scalar is, by how it is written. Whatever is none of these is a text.
@@ -54,7 +55,7 @@ _CORE = (
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", _int, [*"-+0123456789"]),
     (
         "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
         _float,
         [*"-+.0123456789"],
     ),

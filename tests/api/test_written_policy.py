@@ -75,7 +75,7 @@ def test_yaml_is_read_by_the_core_schema_of_its_version_1_2(server: Server) -> N
     separation: none
     """
     assert refusal(put(house, said))[0] == 400
-    said = said.replace("{name: ~, approve: &nobody }", "{name: 2026-01-01, approve: {stages: [{quorum: 1}]}}")
+    said = said.replace("{name: ~, approve: &nobody }", "{name: 2026-01-01, approve: {stages: [{group: approvers}]}}")
     assert put(house, said).status_code == 200
     first, second, last = house.data("GET", "/v1/policy")["policy"]["rules"]
     hours = {"from": "21:30", "to": "22:00", "zone": "UTC"}
@@ -90,6 +90,7 @@ def test_yaml_is_read_by_the_core_schema_of_its_version_1_2(server: Server) -> N
 def test_what_is_no_whole_number_in_yaml_1_2_is_none_here(server: Server, value: str) -> None:
     answer = put(House.of(server), YAML.replace("quorum: 1", f"quorum: {value}"))
     assert refusal(answer)[0] == 400, answer.text
+    assert [each["path"] for each in answer.json()["error"]["mistakes"]] == ["rules[0].approve.stages[0].quorum"]
 
 
 def test_an_empty_text_and_another_type_are_no_policy(server: Server) -> None:

@@ -1,6 +1,5 @@
 """What a rule may ask of a launch: each condition at its boundaries, and where a fact is not known; freezes too."""
 
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ def at(text: str, zone: str = "UTC") -> Instant:
 
 def policy(*rules: Document, **more: object) -> Written:
     """A policy of these rules, and a last one that asks people."""
-    read = parse({"rules": [*rules, {"name": "last", "approve": {"stages": [{}]}}], **more})
+    read = parse({"rules": [*rules, {"name": "last", "approve": {"stages": [{"group": "approvers"}]}}], **more})
     assert isinstance(read, Written)
     return read
 
@@ -187,7 +186,7 @@ def test_a_condition_that_fails_is_found_in_whatever_order_they_are_asked(
 def test_every_condition_and_every_fact_is_asked_above() -> None:
     named = {name for _, when, _ in UNKNOWN for name in when}
     assert named | {"recipients_at_most", "recipients_over"} == set(When.model_fields) == set(TESTS)
-    assert {fact for fact, _, _ in UNKNOWN} | _SURE == {field.name for field in fields(Question)}
+    assert {fact for fact, _, _ in UNKNOWN} | _SURE == set(Question._fields)
 
 
 def test_where_a_fact_is_not_known_the_last_rule_asks_people() -> None:
@@ -210,7 +209,7 @@ def test_where_a_sum_is_not_known_thresholds_are_open_and_other_rules_are_not() 
     for threshold in (_SMALL, over):
         assert match(policy(sms, threshold, **windowed), unknown) is None
         assert rule_on(policy(sms, threshold, **windowed), unknown).rule == "last"
-        assert rule_on(policy(sms, threshold, **windowed), replace(unknown, channel="sms")).rule == "sms"
+        assert rule_on(policy(sms, threshold, **windowed), unknown._replace(channel="sms")).rule == "sms"
     assert rule_on(policy(_SMALL, splitting={"window": "PT24H", "per": "list"}), unknown).rule == "small"
     assert rule_on(policy(_SMALL), unknown).rule == "small"
 

@@ -73,7 +73,7 @@ def stages(draw: st.DrawFn, most: int = 3) -> Document:
         people = draw(st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True))
         return {"people": people, "quorum": draw(st.integers(1, min(most, len(people))))}
     quorum, group = st.integers(1, most), st.sampled_from(GROUPS)
-    return draw(st.fixed_dictionaries({}, optional={"group": group, "quorum": quorum}))
+    return draw(st.fixed_dictionaries({"group": group}, optional={"quorum": quorum}))
 
 
 asked = st.fixed_dictionaries({"stages": st.lists(stages(), min_size=1, max_size=3)})

@@ -1,14 +1,15 @@
 """What a rule may ask of a launch. Every condition answers yes, no, or, where the fact was never stored, nothing."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from whenever import Instant, Time, ZonedDateTime
 
-from gonogo.policy.words import Count, Days, Part, TimeOfDay, Zone
+from gonogo.errors import Mistake
+from gonogo.policy.words import Count, Days, Name, Part, Sender, TimeOfDay, Zone, days_twice, read, shown
 from gonogo.zones import weekday
 
 Channel = Literal["email", "sms", "webhook"]
@@ -23,11 +24,11 @@ class Hours(Part):
     to: TimeOfDay
     zone: Zone
 
-    @model_validator(mode="after")
-    def _open(self) -> Self:
-        if Time.parse_iso(self.from_) == Time.parse_iso(self.to):
-            raise ValueError("`from` and `to` are the same: expected a span of the day")
-        return self
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        begins, ends = (read(Time.parse_iso, said.get(key)) for key in ("from", "to"))
+        if begins is not None and begins == ends:
+            yield Mistake("to", f"expected another time than `from`; found {shown(said['to'])}")
 
     def hold(self, at: Instant) -> bool:
         begins, ends, now = Time.parse_iso(self.from_), Time.parse_iso(self.to), _in_zone(at, self.zone).time()
@@ -40,6 +41,10 @@ class Weekdays(Part):
     days: Days
     zone: Zone
 
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        return days_twice(said)
+
     def hold(self, at: Instant) -> bool:
         return weekday(_in_zone(at, self.zone).date()) in self.days
 
@@ -49,8 +54,7 @@ def _in_zone(at: Instant, zone: str) -> ZonedDateTime:
     return at.to_tz(zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a policy is asked about one run. None is a fact that was not stored.
 
     `recipients` counts those of every run that this one continues, too; `summed` adds, by requester, list or sender,
@@ -65,7 +69,7 @@ class Question:
     list: str | None = None  # its id
     template_changed: bool | None = True  # since the last run that people approved; true where there was none
     at: Instant | None = None  # when it would start
-    summed: Mapping[str, int | None] = field(default_factory=dict)
+    summed: Mapping[str, int | None] = MappingProxyType({})
 
 
 class When(Part):
@@ -74,8 +78,8 @@ class When(Part):
     recipients_at_most: Count | None = None
     recipients_over: Count | None = None
     channel: Channel | None = None
-    sender: str | None = Field(default=None, min_length=1, max_length=320, description="address, or *@domain")
-    list: str | None = Field(default=None, min_length=1, max_length=100)
+    sender: Sender | None = None
+    list: Name | None = None
     hours: Hours | None = None
     weekdays: Weekdays | None = None
     template: Literal["changed", "unchanged"] | None = None

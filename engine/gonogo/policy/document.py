@@ -1,15 +1,16 @@
 """The policy document as people write it, and every mistake in it, each with its path and what was expected."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from functools import cache, cached_property
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from gonogo.errors import Invalid, Mistake
-from gonogo.policy.conditions import SUMMED, Hours, Summed, Weekdays, When
-from gonogo.policy.words import Duration, Local, Name, Part, Quorum, Zone, local, seconds
+from gonogo.policy.conditions import SUMMED, Summed, When
+from gonogo.policy.words import MOST, Duration, Local, Name, Part, Quorum, Zone, expected, local, read, seconds, shown
 from gonogo.policy.working_hours import WorkingHours
 
 Document = dict[str, Any]
@@ -28,16 +29,20 @@ class StageWritten(Part):
     """So many different people: of a group, or out of those who are named, each by address or member id."""
 
     group: Name | None = None
-    people: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
+    people: Annotated[list[Name], Field(min_length=1, max_length=MOST)] | None = None
     quorum: Quorum = 1
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if self.group is not None and self.people is not None:
-            raise ValueError("expected `group` or `people`, not both")
-        if self.people is not None and len(set(self.people)) < self.quorum:
-            raise ValueError(f"expected {self.quorum} different people or more, or a smaller quorum")
-        return self
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        group, people, quorum = said.get("group"), said.get("people"), said.get("quorum", 1)
+        if group is None and people is None:
+            yield Mistake("", "expected `group` or `people`")
+        if group is not None and people is not None:
+            yield Mistake("", "expected `group` or `people`, not both")
+        elif people and isinstance(people, list) and isinstance(quorum, int):
+            most = len({each if isinstance(each, str) else at for at, each in enumerate(people)})
+            if most < quorum <= MOST:
+                yield Mistake("", f"expected {quorum} different people or more, or a smaller quorum; found {most}")
 
 
 class People(Part):
@@ -99,11 +104,11 @@ class Freeze(Part):
     zone: Zone
     reason: Name
 
-    @model_validator(mode="after")
-    def _ahead(self) -> Self:
-        if not local(self.from_) < local(self.to):
-            raise ValueError("expected `to` after `from`")
-        return self
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        begins, ends = (read(local, said.get(key)) for key in ("from", "to"))
+        if begins and ends and not begins < ends:
+            yield Mistake("to", f"expected `to` after `from`, which is {said['from']}; found {shown(said['to'])}")
 
 
 class BreakGlass(Part):
@@ -127,12 +132,26 @@ class Written(Part):
     remind_after: Duration | None = None
     escalate: EscalationWritten | None = None
     splitting: Splitting | None = None
-    freeze: Annotated[tuple[Freeze, ...], Field(max_length=100, strict=False)] = ()
+    freeze: list[Freeze] = Field(default_factory=list, max_length=100)
     break_glass: BreakGlass | None = None
     changes: People | None = None
     on_policy_change: Literal["keep", "hold"] = "keep"
     invite: bool = False
     link_decides: bool = False
+
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        yield from _of_the_rules(_items(said.get("rules")))
+        if said.get("link_decides") is True and said.get("invite") is not True:
+            yield Mistake("link_decides", "links are sent only with `invite`")
+        expires = said.get("expires_after", cls.model_fields["expires_after"].default)
+        lapses = read(seconds, expires)
+        early = {"remind_after": said.get("remind_after"), "escalate.after": _part(said.get("escalate"), "after")}
+        for path, written in early.items():
+            waits = read(seconds, written)
+            if waits is not None and lapses is not None and waits >= lapses:
+                message = f"expected less than `expires_after`, which is {expires}; found {shown(written)}"
+                yield Mistake(path, message)
 
 
 class Off(Part):
@@ -155,9 +174,8 @@ def parse(document: object) -> Policy:
         policy = shape.model_validate(document)
     except ValidationError as error:
         found = [_mistake(dict(wrong)) for wrong in error.errors()]
-    if isinstance(document, Mapping) and shape is Written:
-        known = {mistake.path for mistake in found}
-        found += [mistake for mistake in _of_the_whole(document) if mistake.path not in known]
+    told = {mistake.path for mistake in found}
+    found += [mistake for mistake in _between(shape, document) if mistake.path not in told]
     if found or policy is None:
         raise Invalid(found)
     return policy
@@ -167,15 +185,27 @@ def named(document: object) -> Iterator[tuple[str, str, str]]:
     """(path, `group` or `person`, name) of everybody whom a document names, also of one with mistakes in it."""
     if not isinstance(document, Mapping):
         return
-    rules = document.get("rules")
-    asked = [(f"rules[{at}].approve", _part(rule, "approve")) for at, rule in enumerate(_items(rules))]
-    for where, people in [*asked, ("changes", document.get("changes"))]:
+    for where, people in _asking(document):
         for at, stage in enumerate(_items(_part(people, "stages"))):
             yield from _named(f"{where}.stages[{at}]", stage)
     for where, key in (("escalate", "to"), ("break_glass", "group")):
         name = _part(document.get(where), key)
         if isinstance(name, str):
             yield f"{where}.{key}", "group", name
+
+
+def asked(document: object) -> Iterator[tuple[str, People]]:
+    """(path, people) wherever a document asks some, as far as that part of it is right in itself."""
+    for where, people in _asking(document) if isinstance(document, Mapping) else ():
+        if isinstance(people, Mapping) and not any(_between(People, people)):
+            with suppress(ValidationError):
+                yield where, People.model_validate(people)
+
+
+def _asking(document: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for at, rule in enumerate(_items(document.get("rules"))):
+        yield f"rules[{at}].approve", _part(rule, "approve")
+    yield "changes", document.get("changes")
 
 
 def _named(where: str, stage: object) -> Iterator[tuple[str, str, str]]:
@@ -199,67 +229,58 @@ def _items(said: object) -> list[object]:
 
 
 def _mistake(error: Mapping[str, Any]) -> Mistake:
-    loc = error["loc"]
+    loc, kind, said = error["loc"], error["type"], error["input"]
     parts = [part for at, part in enumerate(loc) if not (at and loc[at - 1] in _TAGGED)]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-    kind, said = error["type"], error.get("input")
+    path = ""
+    for part in parts[:-1] if kind == "invalid_key" else parts:
+        path = f"{path}[{part}]" if isinstance(part, int) else _below(path, part)
     if kind == "extra_forbidden":
         close = get_close_matches(str(parts[-1]), sorted(_WORDS - {parts[-1]}), 1)
         return Mistake(path, "there is no such key here" + (f"; did you mean `{close[0]}`?" if close else ""))
     if kind == "missing":
         return Mistake(path, "expected this key, and it is missing")
     if kind == "literal_error" and parts[-1:] == ["approve"]:
-        return Mistake(path, f"expected `auto`, or an object with `stages`{_found(said)}")
-    message = _EXPECTED.get(kind) or str(error["msg"]).removeprefix("Value error, ")
-    message = message.replace("Input should be", "expected")
-    return Mistake(path, f"{message[:1].lower()}{message[1:]}{_found(said)}")
+        return Mistake(path, f"expected `auto`, or an object with `stages`; found {shown(said)}")
+    return Mistake(path, expected(kind, error.get("ctx", {}), said))
 
 
-def _found(said: object) -> str:
-    if isinstance(said, Mapping | list | tuple):
-        return ""
-    shown = repr(said)
-    return f"; found {shown if len(shown) <= _LONGEST else shown[:_LONGEST] + '...'}"
+def _between(shape: type[Part], said: object, where: str = "") -> Iterator[Mistake]:
+    """What only several values show, of a part and of every part in it."""
+    if not isinstance(said, Mapping):
+        return
+    yield from (Mistake(_below(where, found.path), found.message) for found in shape.between(said))
+    for key, part in _parts(shape).items():
+        path, inner = _below(where, key), said.get(key)
+        yield from _between(part, inner, path)
+        for at, each in enumerate(_items(inner)):
+            yield from _between(part, each, f"{path}[{at}]")
 
 
-_LONGEST = 60
-#: Where the words of the library would tell of its own types.
-_EXPECTED = {
-    "model_type": "expected an object",
-    "tuple_type": "expected a list",
-    "list_type": "expected a list",
-    "string_pattern_mismatch": "expected no control characters",
-}
+def _below(where: str, path: str) -> str:
+    return f"{where}.{path}" if where and path else where or path
 
 
-def _words(shape: type[BaseModel]) -> Iterator[str]:
-    for name, info in shape.model_fields.items():
-        yield info.alias or name
+@cache
+def _parts(shape: type[Part]) -> Mapping[str, type[Part]]:
+    """By their keys, the parts that a part is made of, or of lists of which."""
+    fields = ((info.alias or name, _part_in(info.annotation)) for name, info in shape.model_fields.items())
+    return {key: part for key, part in fields if part is not None}
+
+
+def _part_in(annotation: object) -> type[Part] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    return next((part for part in map(_part_in, get_args(annotation)) if part), None)
+
+
+def _words(shape: type[Part]) -> Iterator[str]:
+    yield from (info.alias or name for name, info in shape.model_fields.items())
+    for part in _parts(shape).values():
+        yield from _words(part)
 
 
 #: Every key that stands anywhere in a document.
-_WORDS = {
-    word
-    for shape in (
-        Written, Off, Rule, When, Hours, Weekdays, People, StageWritten, EscalationWritten, Splitting, Freeze,
-        BreakGlass, WorkingHours,
-    )
-    for word in _words(shape)
-}  # fmt: skip
-
-
-def _of_the_whole(document: Mapping[str, Any]) -> Iterator[Mistake]:
-    """What only the whole shows; the parts may be wrong in themselves."""
-    yield from _of_the_rules(_items(document.get("rules")))
-    if document.get("link_decides") is True and document.get("invite") is not True:
-        yield Mistake("link_decides", "links are sent only with `invite`")
-    expires = document.get("expires_after", Written.model_fields["expires_after"].default)
-    for where, early in (
-        ("remind_after", document.get("remind_after")),
-        ("escalate.after", _part(document.get("escalate"), "after")),
-    ):
-        if _longer(early, expires):
-            yield Mistake(where, f"expected less than `expires_after`, which is {expires}; found {early!r}")
+_WORDS = {*_words(Written), *_words(Off)}
 
 
 def _of_the_rules(rules: list[object]) -> Iterable[Mistake]:
@@ -272,12 +293,5 @@ def _of_the_rules(rules: list[object]) -> Iterable[Mistake]:
         if not isinstance(name, str):
             continue
         if name in names:
-            yield Mistake(f"rules[{at}].name", f"another rule is named {name!r}; names must differ")
+            yield Mistake(f"rules[{at}].name", f"another rule is named {shown(name)}; names must differ")
         names.add(name)
-
-
-def _longer(early: object, late: object) -> bool:
-    try:
-        return seconds(str(early)) >= seconds(str(late)) if isinstance(early, str) else False
-    except ValueError:
-        return False  # told already

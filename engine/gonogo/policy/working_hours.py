@@ -1,12 +1,13 @@
 """Deadlines that count working hours only: the hours and days of a calendar, in its zone. Pure."""
 
-from collections.abc import Iterator
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from whenever import Date, Instant, Time, TimeDelta
 
-from gonogo.policy.words import Day, Days, Part, TimeOfDay, Zone
+from gonogo.errors import Mistake
+from gonogo.policy.words import Day, Days, Part, TimeOfDay, Zone, days_twice, read, shown
 from gonogo.zones import DAYS, moment, weekday
 
 #: Days looked at before a calendar is taken to have no more hours: a year of hours at an hour a week, of which clocks
@@ -14,6 +15,7 @@ from gonogo.zones import DAYS, moment, weekday
 _MOST = 7 * (8784 + 366) * 26 // 25
 _ANY = Date(2000, 1, 1)
 _WORKDAYS = DAYS[:5]
+_OPENS, _CLOSES = "09:00", "17:00"
 
 
 class WorkingHours(Part):
@@ -21,16 +23,17 @@ class WorkingHours(Part):
 
     zone: Zone
     days: Days = Field(default_factory=lambda: list(_WORKDAYS))
-    from_: TimeOfDay = Field(default="09:00", alias="from")
-    to: TimeOfDay = "17:00"
+    from_: TimeOfDay = Field(default=_OPENS, alias="from")
+    to: TimeOfDay = _CLOSES
     holidays: list[Day] = Field(default_factory=list, max_length=366)
 
-    @model_validator(mode="after")
-    def _open(self) -> Self:
-        opens, closes = (_ANY.at(Time.parse_iso(at)).assume_utc() for at in (self.from_, self.to))
-        if closes - opens < TimeDelta(hours=1):
-            raise ValueError("expected `to` an hour or more after `from`, on the same day")
-        return self
+    @classmethod
+    def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:
+        yield from days_twice(said)
+        begins, ends = said.get("from", _OPENS), said.get("to", _CLOSES)
+        opens, closes = read(Time.parse_iso, begins), read(Time.parse_iso, ends)
+        if opens and closes and _ANY.at(closes).assume_utc() - _ANY.at(opens).assume_utc() < TimeDelta(hours=1):
+            yield Mistake("to", f"expected `to` an hour or more after `from`, on the same day; found {shown(ends)}")
 
     def after(self, start: Instant, span: TimeDelta) -> Instant:
         """The moment by which so many working hours have passed since `start`."""
