@@ -58,10 +58,17 @@ def group(call: Call, name: str) -> GroupView:
 
 
 def page(
-    call: Call, kind: str, *, statuses: tuple[str, ...], after: tuple[Instant, str] | None = None, limit: int = 50
+    call: Call,
+    kind: str,
+    *,
+    statuses: tuple[str, ...],
+    campaign_id: str | None = None,
+    after: tuple[Instant, str] | None = None,
+    limit: int = 50,
 ) -> list[QuestionView]:
-    """Questions of one kind, in order of their making."""
-    found = questions.page(call.connection, call.by.workspace, kind=kind, statuses=statuses, after=after, limit=limit)
+    """Questions of one kind, in order of their making; of one campaign, if one is named."""
+    which = {"workspace_id": call.by.workspace, "kind": kind, "campaign_id": campaign_id}
+    found = questions.page(call.connection, which, statuses=statuses, after=after, limit=limit)
     return [_view(call, row) for row in found]
 
 

@@ -1,15 +1,15 @@
 """What the policy in force is asked about a run, and by whom it may not be decided."""
 
-from functools import cached_property
+from functools import cache, cached_property, partial
 
 from whenever import Instant
 
 from gonogo import policy
 from gonogo.call import Call
 from gonogo.definition import Blocker
-from gonogo.policy import Document, Question, Ruling
+from gonogo.policy import Document, Leeway, Question, Reach, Ruling
 from gonogo.policy.words import seconds
-from gonogo.store import acts, rulings, workspaces
+from gonogo.store import acts, lists, rulings, workspaces
 from gonogo.store.cases import Case
 
 
@@ -32,7 +32,7 @@ class Asking:
     def question(self, recipients: int, *, sender: str, clean: bool, warned: bool) -> Question:
         """The facts that a policy may ask for."""
         call, case = self.call, self.case
-        subjects = {"requester": self.requester, "list": case.list_id, "sender": sender.lower()}
+        starts_at = would_start(call, case)
         return Question(
             recipients=recipients,
             channel=case.channel,
@@ -40,9 +40,9 @@ class Asking:
             warned=warned,
             sender=sender.lower(),
             list=case.list_id,
-            template_changed=self._template_changed(),
-            at=would_start(call, case),
-            summed=self._summed(subjects),
+            template_changed=self._approved is None or self._approved != case.content_id,
+            at=starts_at,
+            summed=self._summed(sender.lower(), starts_at),
         )
 
     def ruling(self, question: Question) -> Ruling:
@@ -52,27 +52,53 @@ class Asking:
         """Why the policy lets no launch begin at that time, if so."""
         return freeze(self.policy, question.at or self.call.now)
 
-    def _template_changed(self) -> bool:
-        case = self.case
-        if not case.run:
-            return True
-        return case.content_id != rulings.last_approved_content(self.call.connection, case.id, case.run)
+    def hidden(self, ruling: Ruling) -> Blocker | None:
+        """Why duties can't be kept apart, if so: whoever is behind a key could decide as a member about their work."""
+        asked = ruling.requirement
+        if asked is None or asked.separation == "none":
+            return None
+        keys = workspaces.keys_among(self.call.connection, asked.barred)
+        if not keys:
+            return None
+        did = "was asked for" if self.requester in keys else "was edited"
+        message = (
+            f"This launch {did} with a key that belongs to no member, so nobody can tell who may not decide about it."
+        )
+        return Blocker("person_required", message, separation=asked.separation, keys=sorted(keys))
 
-    def _summed(self, subjects: dict[str, str]) -> dict[str, int]:
+    def leeway(self, question: Question, sent: int) -> Leeway:
+        """How far the launch could be changed, of which so many recipients have had the message."""
+        rules = getattr(self.policy, "rules", ())
+        named = {rule.when.list for rule in rules if rule.when.list is not None}
+        return Leeway(
+            lists=lists.existing(self.call.connection, self.case.workspace, named),
+            approved=self._approved is not None,
+            sent=sent,
+            summed=cache(partial(self._summed, str(question.sender))),
+        )
+
+    @cached_property
+    def _approved(self) -> str | None:
+        """The content that people approved last."""
+        case = self.case
+        return rulings.last_approved_content(self.call.connection, case.id, case.run) if case.run else None
+
+    def _summed(self, sender: str, starts_at: Instant) -> dict[str, int | None]:
+        """What each window holds beside a launch by that sender at that start."""
         splitting = getattr(self.policy, "splitting", None)
         if splitting is None:
             return {}
         connection, case = self.call.connection, self.case
+        subjects = {"requester": self.requester, "list": case.list_id, "sender": sender}
         asked = {kind: subjects[kind] for kind in splitting.kinds}
         if self.binding:
             rulings.hold_windows(connection, case.workspace, asked)
-        since, but = self.call.now - seconds(splitting.window), (case.id, case.generation)
-        return {
-            kind: sum(
-                most for _, most, _ in rulings.counted(connection, case.workspace, kind, subject, since=since, but=but)
-            )
+        reach, but = Reach.of(self.call.now, starts_at, seconds(splitting.window)), (case.id, case.generation)
+        found = {
+            kind: rulings.counted(connection, case.workspace, kind, subject, reach=reach, but=but)
             for kind, subject in asked.items()
         }
+        return {kind: sum(recipients for _, recipients, *_ in rows) for kind, rows in found.items()}
 
     def _barred(self) -> set[str]:
         separation = getattr(self.policy, "separation", "none")

@@ -7,6 +7,7 @@ from whenever import Instant
 
 from gonogo import policy
 from gonogo.call import Call
+from gonogo.policy import Reach
 from gonogo.policy.words import seconds
 from gonogo.store import rulings
 
@@ -17,7 +18,8 @@ class Launch:
 
     campaign: str
     recipients: int
-    at: Instant
+    at: Instant  # when it was proposed
+    starts_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Counted:
 
     kind: str
     subject: str
-    since: Instant
+    reach: Reach
     launches: tuple[Launch, ...]
 
     @property
@@ -35,19 +37,25 @@ class Counted:
 
 
 def counted(
-    call: Call, document: policy.Policy, subjects: Mapping[str, str], *, at: Instant, but: tuple[str, int]
+    call: Call,
+    document: policy.Policy,
+    subjects: Mapping[str, str],
+    *,
+    at: Instant,
+    starts_at: Instant,
+    but: tuple[str, int],
 ) -> tuple[Counted, ...]:
     """What each window of a policy held at a moment for the requester, list and sender of a launch, which is named by
     campaign and generation. Nothing where the policy has no windows."""
     splitting = getattr(document, "splitting", None)
     if splitting is None:
         return ()
-    since = at - seconds(splitting.window)
+    reach = Reach.of(at, starts_at, seconds(splitting.window))
     found = []
     for kind in splitting.kinds:
-        rows = rulings.counted(call.connection, call.by.workspace, kind, subjects[kind], since=since, until=at, but=but)
+        rows = rulings.counted(call.connection, call.by.workspace, kind, subjects[kind], reach=reach, until=at, but=but)
         launches = sorted((Launch(*row) for row in rows), key=lambda launch: (launch.at, launch.campaign))
-        found.append(Counted(kind, subjects[kind], since, tuple(launches)))
+        found.append(Counted(kind, subjects[kind], reach, tuple(launches)))
     return tuple(found)
 
 

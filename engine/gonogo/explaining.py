@@ -104,7 +104,7 @@ def _ahead(call: Call, case: Case, *, hints: bool) -> Explanation:
     asked, ruling = proposal.asked, proposal.ruling
     if asked is None or ruling is None:
         raise TypeError("what is proposed at once was asked about")
-    document = asking.policy_of(call, case.policy)
+    wanted = asking.Asking(call, case, requester=call.by.person, binding=False)
     subjects = {"requester": call.by.person, "list": case.list_id, "sender": str(asked.sender)}
     found = Explanation(
         case.id,
@@ -115,8 +115,15 @@ def _ahead(call: Call, case: Case, *, hints: bool) -> Explanation:
         rule=ruling.rule,
         policy=case.policy,
         asked=asked,
-        windows=counted(call, document, subjects, at=call.now, but=(case.id, case.generation)),
-        change=smallest_change(document, asked) if hints else None,
+        windows=counted(
+            call,
+            wanted.policy,
+            subjects,
+            at=call.now,
+            starts_at=asking.would_start(call, case),
+            but=(case.id, case.generation),
+        ),
+        change=_change(wanted, asked, proposal.chain - proposal.recipients) if hints else None,
     )
     if ruling.requirement is None:
         return found
@@ -146,7 +153,7 @@ def _pending(call: Call, case: Case, *, hints: bool) -> Explanation:
         stages=votes.stages(),
         unsatisfiable=votes.unsatisfiable,
         escalates_at=case.escalates_at,
-        change=_change(call, case, row) if hints else None,
+        change=_asked_again(call, case, row) if hints else None,
     )
 
 
@@ -160,15 +167,19 @@ def _as_asked(call: Call, case: Case, found: Explanation, row: Any) -> Explanati
         rule=row.rule,
         policy=row.policy,
         asked=rulings.question(row, row.summed),
-        windows=counted(call, document, subjects, at=row.at, but=(case.id, row.generation)),
+        windows=counted(call, document, subjects, at=row.at, starts_at=row.starts_at, but=(case.id, row.generation)),
     )
 
 
-def _change(call: Call, case: Case, row: Any) -> Change | None:
+def _asked_again(call: Call, case: Case, row: Any) -> Change | None:
     """By the policy that is in force now, and what its windows hold now: it would be asked of a new start."""
     wanted = asking.Asking(call, case, requester=row.requester, binding=False)
     asked = wanted.question(row.recipients, sender=row.sender, clean=row.clean, warned=row.warned)
-    return smallest_change(wanted.policy, asked)
+    return _change(wanted, asked, row.recipients - (case.recipients or 0))
+
+
+def _change(wanted: asking.Asking, asked: Question, sent: int) -> Change | None:
+    return smallest_change(wanted.policy, asked, wanted.leeway(asked, sent))
 
 
 # What was permitted

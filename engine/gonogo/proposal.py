@@ -36,6 +36,7 @@ class Proposal:
     ruling: policy.Ruling | None  # None while the review runs
     asked: policy.Question | None  # what the policy was asked then
     frozen: Blocker | None  # the policy lets no launch begin then
+    hidden: Blocker | None  # the policy separates duties, and nobody can tell whose they are
     start_at: Instant | None
     importing: bool
     in_flight: int
@@ -52,16 +53,17 @@ class Proposal:
 
     @property
     def blockers(self) -> tuple[Blocker, ...]:
-        """Lexi's blockers that no guard of its own reports."""
-        return tuple(
+        """Lexi's blockers that no guard of its own reports, and what is hidden."""
+        found = tuple(
             Blocker(found.code, found.message, count=found.count, samples=list(found.samples), fix=found.fix)
             for found in self.findings
             if _blocks(found)
         )
+        return found if self.hidden is None else (*found, self.hidden)
 
     def in_need(self) -> "Proposal":
         """The same, launched without asking."""
-        return replace(self, ruling=policy.Ruling("break_glass", "break glass"), frozen=None)
+        return replace(self, ruling=policy.Ruling("break_glass", "break glass"), frozen=None, hidden=None)
 
     def facts(self) -> dict[str, object]:
         """The part of `Facts` that the proposal answers."""
@@ -95,13 +97,14 @@ def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = Fal
     settings = versions[case.settings_id].body
     audience = _Audience(call, case, steps, opened)
     findings = _review(call, case, content, settings, audience) if at_once else ()
-    asked, ruling, frozen = None, None, None
+    asked, ruling, frozen, hidden = None, None, None, None
     if at_once:
         wanted = asking.Asking(call, case, requester=str(case.requester) if opened else call.by.person, binding=binding)
         clean, warned = not any(map(_blocks, findings)), any(found.severity == "warning" for found in findings)
         sender = versions[sender_id].body["email"] if sender_id else ""
         asked = wanted.question(chain, sender=sender, clean=clean, warned=warned)
         ruling, frozen = wanted.ruling(asked), wanted.frozen(asked)
+        hidden = wanted.hidden(ruling)
     return Proposal(
         content_id=case.content_id,
         sender_id=sender_id,
@@ -114,6 +117,7 @@ def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = Fal
         ruling=ruling,
         asked=asked,
         frozen=frozen,
+        hidden=hidden,
         start_at=case.start_at,
         importing=case.imports > 0,
         in_flight=lists.claimed(call.connection, case.id) if case.run else 0,

@@ -7,12 +7,14 @@ subject: the policy's version, or the campaign whose glass was broken.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gonogo import in_force
+from gonogo import drafts, in_force
 from gonogo.acting import act
+from gonogo.asking import document_of
 from gonogo.ballots import Ballot, cast, judge
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.definition import Blocker
+from gonogo.errors import Invalid
 from gonogo.facts import Facts
 from gonogo.machine import decide
 from gonogo.models import Document
@@ -64,10 +66,11 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Answer:
     requirement = Requirement.from_document(task.requirement)
     casts, seal = cases.ballots(call.connection, task_id), seal_of(call, task)
     judged = judge(call, requirement, ballot.choice, task_id=task_id, casts=casts)
+    decides = task.kind == "policy_change" and ballot.choice == "approve" and judged.enough
     facts = Facts(
         addressed=task.status,
         overdue=is_overdue(call, task),
-        entitled=judged.refused,
+        entitled=judged.refused or (_outdated(call, task) if decides else None),
         repeated=judged.repeated,
         seen=ballot.seal in (None, seal),
         enough=judged.enough,
@@ -78,6 +81,16 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Answer:
     ballot = replace(ballot, acknowledge=None)  # there are no warnings to acknowledge
     cast(call, task.id, ballot, judged.counted, before=task.votes, seal=seal)
     return Answer(_move(call, task, ballot.choice, str(decision.to), judged.counted.tally))
+
+
+def _outdated(call: Call, task: Any) -> Blocker | None:
+    """Why a policy that was right when it was proposed is no more: people may have left since."""
+    try:
+        drafts.check(call, document_of(call, task.policy_version))
+    except Invalid as invalid:
+        message = f"What was proposed can't come into force as people and groups are now: {invalid}"
+        return Blocker("policy_outdated", message, mistakes=[str(mistake) for mistake in invalid.mistakes])
+    return None
 
 
 def withdraw(call: Call, task_id: str) -> Answer:

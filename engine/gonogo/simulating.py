@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from whenever import Instant, TimeDelta
 
-from gonogo import asking, policy, workspaces
+from gonogo import asking, drafts, policy
 from gonogo.call import Call
 from gonogo.counting import counted, summed
 from gonogo.definition import Blocker
 from gonogo.errors import Invalid
-from gonogo.policy import Question, Ruling
-from gonogo.policy.summing import Key, Window
+from gonogo.policy import Question, Ruling, Window
+from gonogo.policy.summing import Key
 from gonogo.policy.words import seconds
 from gonogo.proposal import propose
 from gonogo.store import cases, people, rulings
@@ -32,7 +33,7 @@ class Simulation:
 
     asked: Question
     ruling: Ruling
-    frozen: Blocker | None
+    blockers: tuple[Blocker, ...]  # why the policy would let nobody start it then
     unsatisfiable: bool
 
 
@@ -40,13 +41,14 @@ def simulate(call: Call, campaign_id: str, document: object) -> Simulation:
     """Ask a policy that is not in force about a campaign: about the run that is open, else about the one that a start
     would propose now. Raises NotFound, and Invalid with every mistake."""
     case = cases.read(call.connection, call.by.workspace, campaign_id)
-    _, draft = workspaces.checked_policy(call, document)
+    _, draft = drafts.check(call, document)
     row = rulings.find(call.connection, case.id, case.run) if case.run_open else None
     requester = call.by.person if row is None else row.requester
     wanted = asking.Asking(call, case, requester=requester, binding=False, draft=draft)
     asked = _proposed(call, case, wanted) if row is None else _opened(call, row, draft)
     ruling = wanted.ruling(asked)
-    return Simulation(asked, ruling, wanted.frozen(asked), unsatisfiable(call, ruling.requirement))
+    blockers = tuple(found for found in (wanted.frozen(asked), wanted.hidden(ruling)) if found is not None)
+    return Simulation(asked, ruling, blockers, unsatisfiable(call, ruling.requirement))
 
 
 def _proposed(call: Call, case: Case, wanted: asking.Asking) -> Question:
@@ -61,7 +63,7 @@ def _proposed(call: Call, case: Case, wanted: asking.Asking) -> Question:
 def _opened(call: Call, row: Any, draft: policy.Policy) -> Question:
     """As the run was when its own policy was asked."""
     subjects = {"requester": row.requester, "list": row.list_id, "sender": row.sender}
-    found = counted(call, draft, subjects, at=row.at, but=(row.campaign_id, row.generation))
+    found = counted(call, draft, subjects, at=row.at, starts_at=row.starts_at, but=(row.campaign_id, row.generation))
     return rulings.question(row, summed(found))
 
 
@@ -125,12 +127,13 @@ class Backtest:
 def backtest(call: Call, document: object, days: int) -> Backtest:
     """Ask a policy about every launch that was proposed in so many days.
 
-    Windows sum what this policy would have permitted by itself, beginning one window earlier. A launch whose glass was
+    Windows sum what this policy would have permitted by itself, beginning one window earlier, and with what was
+    proposed before that to start after it. A launch whose glass was
     broken was no policy's doing, and stays so. Raises Invalid with every mistake.
     """
     if not 1 <= days <= LONGEST:
         raise Invalid.at("days", f"expected 1 to {LONGEST}, found {days}")
-    _, draft = workspaces.checked_policy(call, document)
+    _, draft = drafts.check(call, document)
     replay = _Replay(draft)
     found = Backtest(call.now - TimeDelta(hours=24 * days))
     for launch in _launches(call, found.since - replay.span):
@@ -177,7 +180,7 @@ def _launches(call: Call, since: Instant) -> Iterator[_Launch]:
     first = rulings.first(connection, workspace)
     if first is None or since < first:
         yield from map(_told_by_step, rulings.before_rulings(connection, workspace, since, first))
-    for row in rulings.since(connection, workspace, since):
+    for row in chain(rulings.ahead(connection, workspace, since), rulings.since(connection, workspace, since)):
         campaign, generation, run, at, permission, rule, requester = row[:_RULED]
         yield _Launch((campaign, generation), run, at, _verdict(permission, rule), requester, row[_RULED:])
 
@@ -200,7 +203,7 @@ class _Replay:
         self.draft = draft
         splitting = getattr(draft, "splitting", None)
         self.span = seconds(splitting.window) if splitting else TimeDelta()
-        self.windows = {kind: Window() for kind in splitting.kinds} if splitting else {}
+        self.windows = {kind: Window(self.span) for kind in splitting.kinds} if splitting else {}
 
     def ask(self, launch: _Launch) -> Verdict:
         if launch.then.permission == "break_glass":
@@ -209,14 +212,13 @@ class _Replay:
             return _verdict("ungated", "approval off")
         if not self.windows:
             return _judged(self.draft, Question(*launch.facts))
-        key, at, subjects = launch.key, launch.at, launch.subjects
-        since = at - self.span
-        summed = {kind: each.sum(subjects[kind], since, key) for kind, each in self.windows.items()}
+        key, at, starts_at, subjects = launch.key, launch.at, launch.facts[-1], launch.subjects
+        summed = {kind: each.sum(subjects[kind], at, starts_at, key) for kind, each in self.windows.items()}
         found = _judged(self.draft, Question(*(*launch.facts, summed)))
         if found.permission in ("auto", "undetermined"):
             recipients = launch.recipients if found.permission == "auto" else None
             for kind, each in self.windows.items():
-                each.add(subjects[kind], at, key, recipients)
+                each.add(subjects[kind], at, starts_at, key, recipients)
         return found
 
 

@@ -1,22 +1,19 @@
 """What a workspace is made of before its first campaign: itself, its people, its policy."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gonogo import in_force, policy, questions, seal
+from gonogo import drafts, in_force, policy, questions, seal
 from gonogo.acting import act
 from gonogo.actor import SCOPES
 from gonogo.addresses import address_key, email_problem
 from gonogo.asking import document_of, policy_of
-from gonogo.ballots import Voters
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import Invalid, Mistake
-from gonogo.groups import member_named
 from gonogo.models import DIALECTS, Document
-from gonogo.policy import BUILT_IN
 from gonogo.store import people, workspaces
 
 #: The sender that a new workspace has, until it names its own.
@@ -82,8 +79,10 @@ def write_policy(call: Call, document: object) -> PolicyWritten:
     Raises Invalid with every mistake, and nothing is written then.
     """
     workspace = workspaces.hold(call.connection, call.by.workspace)
-    wanted, _ = checked_policy(call, document)
+    wanted, _ = drafts.check(call, document)
     before = policy_of(call, workspace.policy)
+    if before.changes is not None and not call.by.is_member:
+        raise Invalid.at("", "people are asked about the next policy, all but who proposes it: propose it as a member")
     number = _write(call, call.by.workspace, wanted)
     if before.changes is None:
         in_force.put(call, number)
@@ -91,78 +90,6 @@ def write_policy(call: Call, document: object) -> PolicyWritten:
     asked = policy.requirement_of(before, before.changes)
     asked = replace(asked, separation="requester", barred=(call.by.person,), remind_after=None, escalate=None)
     return PolicyWritten(number, questions.ask_about_policy(call, number, asked, "changes"))
-
-
-def checked_policy(call: Call, document: object) -> tuple[Document, policy.Policy]:
-    """The document with everybody in it named by id, and what it says. Raises Invalid with every mistake: also for
-    groups and members that are unknown, and for rules that nobody could satisfy."""
-    mistakes: list[Mistake] = []
-    parsed: policy.Policy | None = None
-    try:
-        parsed = policy.parse(document)
-    except Invalid as invalid:
-        mistakes += invalid.mistakes
-    ids = _known(call, document, mistakes)
-    if mistakes or parsed is None or not isinstance(document, dict):
-        raise Invalid(mistakes)
-    wanted = _with_ids(document, ids)
-    parsed = policy.parse(wanted)
-    mistakes += _unsatisfiable(call, parsed)
-    if mistakes:
-        raise Invalid(mistakes)
-    return wanted, parsed
-
-
-def _known(call: Call, document: object, mistakes: list[Mistake]) -> dict[str, str]:
-    """The ids of the people whom a document names; every name that is unknown is a mistake."""
-    named = list(policy.named(document))
-    groups = {*BUILT_IN, *people.group_names(call.connection, call.by.workspace)} if named else set()
-    salt = workspaces.get(call.connection, call.by.workspace).salt
-    ids: dict[str, str] = {}
-    for path, kind, name in named:
-        if kind == "group" and name not in groups:
-            mistakes.append(Mistake(path, f"expected one of the groups {', '.join(sorted(groups))}; found {name!r}"))
-        if kind == "person":
-            member_id = member_named(call, salt, name)
-            if member_id is None:
-                mistakes.append(Mistake(path, f"expected a member, by address or id; {name!r} is none"))
-            ids[name] = member_id or name
-    return ids
-
-
-def _with_ids(said: Any, ids: Mapping[str, str]) -> Any:
-    """The document as it is stored: ids where people were named, for addresses must be erasable."""
-    if isinstance(said, Mapping):
-        return {
-            key: [ids.get(name, name) for name in value] if key == "people" else _with_ids(value, ids)
-            for key, value in said.items()
-        }
-    return [_with_ids(each, ids) for each in said] if isinstance(said, list) else said
-
-
-def _unsatisfiable(call: Call, parsed: policy.Policy) -> Iterator[Mistake]:
-    """Rules that nobody could satisfy, whoever asks. Of the people of an embedding host only the host knows."""
-    if Voters(call).member.vouched:
-        return
-    asked: list[tuple[str, object]] = [("changes", parsed.changes)]
-    if isinstance(parsed, policy.Written):
-        asked += [(f"rules[{at}].approve", rule.approve) for at, rule in enumerate(parsed.rules)]
-    voters = people.everybody(call.connection, call.by.workspace)
-    for path, wanted in asked:
-        if isinstance(wanted, policy.People):
-            requirement = policy.requirement_of(parsed, wanted)
-            if path == "changes":  # the writer of the next policy, who may be this one's, has no say in it
-                requirement = replace(requirement, separation="requester", barred=(call.by.person,))
-            if not policy.satisfiable(requirement, voters):
-                yield Mistake(path, _lacking(requirement, voters))
-
-
-def _lacking(requirement: policy.Requirement, voters: Sequence[policy.Voter]) -> str:
-    could = [
-        f"{stage.quorum} of {stage.whom} (there are {sum(policy.may_fill(stage, each) for each in voters)})"
-        for stage in requirement.stages
-    ]
-    return f"nobody could satisfy this: it asks {', then '.join(could)}, each person counting once"
 
 
 def _write(call: Call, workspace_id: str, document: Document) -> int:

@@ -1,13 +1,11 @@
 """Explain, simulate and backtest, over HTTP and on the command line."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support import commands
 from support.commands import Ended
 from support.house import NOBODY, Body, House, asking, refusal
 from support.server import Server
@@ -24,10 +22,7 @@ def explained(house: House, campaign: str) -> Body:
 
 
 def run(server: Server, *arguments: str) -> Ended:
-    environment = {**os.environ, "GONOGO_DATABASE_URL": server.url}
-    command = [sys.executable, "-m", "gonogo_api", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return commands.run(*arguments, GONOGO_DATABASE_URL=server.url)
 
 
 @pytest.fixture
@@ -184,7 +179,10 @@ def test_a_policy_of_a_file_is_validated_tried_and_set(ann: House, server: Serve
     campaign = ann.draft(3)
     unknown = run(server, "policy", "validate", *there, file).line
     assert unknown.startswith("rules[1].approve.stages[0].group: expected one of the groups approvers, owners")
-    people = [run(server, "member", "add", *there, f"{name}@acme.example", "--json").json for name in ("bob", "cid")]
+    people = [
+        run(server, "member", "add", *there, f"{name}@acme.example", "--scope", "lexi", "--json").json
+        for name in ("bob", "cid")
+    ]
     made = run(server, "group", "add", *there, "legal", "bob@acme.example", "--json").json
     assert made == {"group": "legal", "members": [people[0]["id"]]}
     more = run(server, "group", "add", *there, "legal", "cid@acme.example", "--json").json

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.house import Body, asking
+from support.house import NOBODY, Body, asking
 from support.server import Server
 from support.team import REVIEWER, WRITER, Team, blocker, stage, through, word
 
@@ -47,6 +47,9 @@ def test_the_glass_is_broken_and_somebody_else_answers_whether_it_was_right(serv
         {"campaign_id": campaign},
     )
     assert [each["email"] for each in shown["may_decide"]] == ["olga@acme.example", "mia@acme.example"]
+    path = "/v1/lexi/tasks?type=break_glass_review&campaign_id="
+    listed = {each: team.olga.data("GET", f"{path}{each}")["tasks"] for each in (campaign, NOBODY)}
+    assert [len(listed[each]) for each in (campaign, NOBODY)] == [1, 0]
     assert team.vote("bob", shown["id"]) == "not_entitled"
     assert team.vote("otto", shown["id"]) == "separation_of_duties"
     assert team.vote(team.key("otto", "lexi", "admin"), shown["id"]) == "separation_of_duties"

@@ -1,5 +1,10 @@
 """The next policy as a question, over the house API: until people said yes, the old one judges."""
 
+import json
+from functools import partial
+from pathlib import Path
+
+from support import commands
 from support.house import Body
 from support.server import Server
 from support.team import REVIEWER, Team, blocker, stage, through, word
@@ -108,6 +113,52 @@ def test_a_policy_with_a_mistake_asks_nobody_and_voids_nothing(server: Server) -
     answer = team.otto.client.put("/v1/policy", {**STRICT, "separation": "friends"})
     assert [each["path"] for each in answer.json()["error"]["mistakes"]] == ["separation"]
     assert team.vote("mia", task) == "approved"
+
+
+def test_a_policy_is_approved_or_not_and_nothing_between(server: Server) -> None:
+    team = guarded(server)
+    task = propose(team, LOOSE)
+    assert team.vote("mia", task, "request-changes") == "not_offered"
+    assert team.vote("mia", task) == "approved"
+
+
+def test_a_key_of_no_member_proposes_no_policy(server: Server) -> None:
+    team = guarded(server)
+    robot = team.olga.by("campaigns:read", "policy:write")
+    answer = robot.client.put("/v1/policy", LOOSE)
+    assert answer.status_code == 400
+    assert "propose it as a member" in answer.json()["error"]["message"]
+    assert in_force(team) == (1, False)
+
+
+def test_nor_does_the_command_line_but_as_a_member(server: Server, tmp_path: Path) -> None:
+    team = guarded(server)
+    file = tmp_path / "loose.json"
+    file.write_text(json.dumps(LOOSE))
+    run = partial(commands.run, "policy", "set", "--workspace", team.tenant.id, GONOGO_DATABASE_URL=server.url)
+    assert "propose it as a member" in run(str(file)).line
+    assert "--by: expected a member" in run("--by", "nobody@acme.example", str(file)).line
+    assert team.olga.data("GET", "/v1/lexi/tasks?type=policy_change")["tasks"] == []
+    task = run("--by", "mia@acme.example", "--json", str(file)).json["task_id"]
+    assert team.vote("mia", task) == "separation_of_duties"
+    assert team.vote("otto", task) == "approved"
+    assert in_force(team) == (2, True)
+
+
+def test_a_proposal_that_people_can_satisfy_no_more_does_not_come_into_force(server: Server) -> None:
+    team = guarded(server)
+    team.join("cid", *REVIEWER)
+    task = propose(team, through(stage(quorum=5), changes=ASKED))  # bob, otto, mia, cid, and olga
+    team.olga.data("DELETE", f"/v1/members/{team.id('cid')}")
+    answer = team.mia.client.post(f"/v1/lexi/tasks/{task}/approve")
+    assert word(answer) == "policy_outdated"
+    [mistake] = blocker(answer)["mistakes"]
+    assert mistake.startswith("rules[0].approve: nobody could satisfy this: it asks 5 of approvers")
+    assert in_force(team) == (1, False)
+    assert team.approvals(task) == (0, [0])
+    team.join("dan", *REVIEWER)
+    assert team.vote("mia", task) == "approved"
+    assert in_force(team) == (2, False)
 
 
 def test_a_change_asks_for_its_stages_one_after_the_other(server: Server) -> None:

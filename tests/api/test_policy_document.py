@@ -10,7 +10,7 @@ from whenever import Instant, TimeDelta
 
 from support.house import TEMPLATE, Body, House, eventually
 from support.server import Server
-from support.team import WRITER, Team, blocker, stage, through
+from support.team import REVIEWER, WRITER, Team, blocker, stage, through
 
 PEOPLE = {"stages": [stage()]}
 WRONG: Body = {
@@ -33,12 +33,12 @@ WRONG: Body = {
 }
 GROUPS = "expected one of the groups approvers, owners; found"
 MISTAKES = {
-    "rules[0].when.recipients_at_most": "expected greater than or equal to 0",
+    "rules[0].when.recipients_at_most": "expected 0 or more; found -1",
     "rules[0].when.chanel": "did you mean `channel`?",
     "rules[1].name": "another rule is named 'small'",
     "rules[1].when.hours.from": "expected a time of day, such as 09:00; found '25:00'",
     "rules[1].when.hours.zone": "expected an IANA time zone, such as Europe/Berlin; found 'Europe/Nowhere'",
-    "rules[1].approve.stages[0].quorum": "expected greater than or equal to 1; found 0",
+    "rules[1].approve.stages[0].quorum": "expected 1 or more; found 0",
     "rules[1].approve.stages[0].group": f"{GROUPS} 'ghosts'",
     "rules[1].approve.stages[1].people[0]": "expected a member, by address or id; 'nobody@acme.example' is none",
     "rules[2].when": "the last rule must match everything: leave `when` out",
@@ -48,7 +48,7 @@ MISTAKES = {
     "escalate.to": f"{GROUPS} 'spooks'",
     "break_glass.group": f"{GROUPS} 'phantoms'",
     "break_glass.reason": "expected 'required'; found 'optional'",
-    "freeze[0]": "expected `to` after `from`",
+    "freeze[0].to": "expected `to` after `from`, which is 2026-12-27; found '2026-12-24'",
     "changes.stages[0].group": f"{GROUPS} 'shades'",
     "dismissal": "did you mean `dismissals`?",
 }
@@ -98,7 +98,38 @@ def test_a_policy_that_nobody_could_satisfy_is_refused_with_the_figures(server: 
     team.group("legal", "bob", "cid")
     found = mistakes(team.olga.client.put("/v1/policy", through(stage("legal", 2), stage("legal", 1))))
     assert list(found) == ["rules[0].approve"]
-    assert "2 of legal (there are 2), then 1 of legal (there are 2)" in found["rules[0].approve"]
+    assert "2 of legal (of whom 2 may approve), then 1 of legal (of whom 2 may approve)" in found["rules[0].approve"]
+
+
+def test_who_is_asked_must_be_an_approver_and_too_few_to_say_no_are_told_with_all_else(server: Server) -> None:
+    team = Team.of(server, "bob")
+    team.group("legal", "bob", "ann")  # of whom Ann is no approver
+    two, one = {"stages": [stage("legal", 2)]}, {"stages": [stage("legal")]}
+    said = {
+        "rules": [{"name": "two", "approve": two}, {"name": "two", "approve": one}],
+        "dismissals": 2,
+        "separation": "friends",
+    }
+    answer = team.olga.client.put("/v1/policy", said)
+    assert answer.status_code == 400
+    assert {each["path"]: each["message"] for each in answer.json()["error"]["mistakes"]} == {
+        "separation": "expected 'none', 'requester' or 'contributors'; found 'friends'",
+        "rules[1].name": "another rule is named 'two'; names must differ",
+        "rules[0].approve": (
+            "nobody could satisfy this: it asks 2 of legal (of whom 1 may approve), each person counting once"
+        ),
+        "dismissals": "expected 1 or less, so many people rules[1].approve asks; found 2",
+    }
+    assert team.policy(through(stage("legal"))) == 1
+
+
+def test_a_group_alone_lets_nobody_decide(server: Server) -> None:
+    team = Team.of(server, "bob")
+    team.group("legal", "bob", "ann")
+    team.policy(through(stage("legal")))
+    _, task = team.ann.asked()
+    assert [each["email"] for each in team.olga.task(task)["may_decide"]] == ["bob@acme.example"]
+    assert team.vote(team.key("ann", *REVIEWER), task) == "approved"  # whose key made Ann an approver
 
 
 def test_yaml_and_json_have_the_same_digest_and_versions_are_kept(server: Server) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.house import TEMPLATE, House, eventually
 from support.server import Server
-from support.team import BOTH, REVIEWER, Team, stage, through
+from support.team import BOTH, REVIEWER, Team, blocker, stage, through, word
 
 Edit = Callable[[House, str], object]
 
@@ -66,6 +66,38 @@ def test_who_asked_does_not_decide_by_whatever_key(server: Server) -> None:
     assert team.vote(team.key("ann", *REVIEWER), task) == "separation_of_duties"
     assert team.vote(team.ann.by(*REVIEWER), task) == "person_required"
     assert team.vote("eve", task) == "approved"
+
+
+def test_a_key_of_no_member_starts_nothing_that_somebody_else_must_decide(server: Server) -> None:
+    team = separated(server)
+    robot = team.ann.by(*BOTH)
+    campaign = robot.draft()
+    explained = robot.data("GET", f"/v1/campaigns/{campaign}/explain")
+    answer = robot.client.post(f"/v1/campaigns/{campaign}/start")
+    assert word(answer) == "person_required"
+    assert blocker(answer)["separation"] == "requester"
+    assert [each["code"] for each in explained["blockers"]] == ["person_required"]
+    assert team.status_of(campaign) == "draft"
+    asked = team.ann.start(campaign)  # only who asks is kept apart here, not who edited
+    assert team.vote("bob", asked["task_id"]) == "approved"
+
+
+def test_nor_edits_what_only_others_may_decide(server: Server) -> None:
+    team = separated(server, "contributors")
+    campaign = team.ann.draft()
+    add(team.ann.by(*BOTH), campaign)
+    answer = team.ann.client.post(f"/v1/campaigns/{campaign}/start")
+    assert word(answer) == "person_required"
+    assert "was edited with a key that belongs to no member" in answer.json()["error"]["message"]
+    assert team.ann.asked()[1]
+
+
+def test_what_nobody_is_asked_about_may_be_started_with_any_key(server: Server) -> None:
+    team = separated(server)
+    auto = {"name": "small", "when": {"recipients_at_most": 2}, "approve": "auto"}
+    asked = through(stage(), separation="requester")
+    team.policy({**asked, "rules": [auto, *asked["rules"]]})
+    assert team.ann.by(*BOTH).start(team.ann.draft(2))["status"] != "pending_approval"
 
 
 def test_without_separation_who_asked_decides(server: Server) -> None:

@@ -133,13 +133,15 @@ def test_an_escalation_that_a_jump_passed_over_is_told_with_the_reminder(bench: 
 
 
 def test_escalation_lets_in_nobody_who_asked(bench: Bench) -> None:
+    eve = bench.person("eve", "lexi", "campaigns:execute")
     with bench.call() as call:
         groups.put_group(call, "legal", [bench.bob.person])
-        groups.put_group(call, "leads", [bench.ann.person])
+        groups.put_group(call, "leads", [eve.person])
     escalate = {"after": "PT1H", "to": "leads"}
-    case = bench.asked(policy=patient(group="legal", escalate=escalate, separation="requester"))
+    bench.policy(patient(group="legal", escalate=escalate, separation="requester"))
+    case = bench.did(service.start, bench.draft(), by=eve)
     bench.clock.move(HOUR)
-    assert codes(bench.do(service.approve, case.task_id, by=bench.ann)) == ["separation_of_duties"]
+    assert codes(bench.do(service.approve, case.task_id, by=eve)) == ["separation_of_duties"]
 
 
 # Deadlines

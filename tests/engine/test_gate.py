@@ -213,9 +213,8 @@ def test_what_the_host_flushed_and_what_the_gate_wrote_see_each_other(house: Hou
 def test_a_campaign_lives_its_life_by_the_gate(house: House) -> None:
     gate, ada = house.gate, house.ada
     with house.engine.begin() as session:
-        gate.write_policy(
-            session, {"rules": [{"name": "all", "approve": {"stages": [{}]}}], "separation": "none"}, by=ada
-        )
+        approve = {"stages": [{"group": "approvers"}]}
+        gate.write_policy(session, {"rules": [{"name": "all", "approve": approve}], "separation": "none"}, by=ada)
         campaign = house.draft(session)
         gate.remove_contact(session, campaign, "p0@example.com", by=ada)
         asked = [gate.start(session, campaign, by=ada).case]
@@ -248,7 +247,8 @@ def test_how_much_lateness_is_forgiven_holds_for_a_review_by_a_job_too(
     gate = Gate(engine, jobs=jobs, clock=clock, late_start=TimeDelta(minutes=5))
     with engine.begin() as session:
         ada = Actor(gate.create_workspace(session, "Acme"), "ada", "ada", frozenset(SCOPES), is_member=True)
-        gate.write_policy(session, {"rules": [{"name": "all", "approve": {"stages": [{}]}}]}, by=ada)
+        approve = {"stages": [{"group": "approvers"}]}
+        gate.write_policy(session, {"rules": [{"name": "all", "approve": approve}]}, by=ada)
         start_at = NOW + TimeDelta(hours=2)
         campaign = gate.create(session, name="Spring", content=HELLO, start_at=start_at, by=ada).case.id
         gate.add_contacts(session, campaign, people(3), by=ada)

@@ -244,7 +244,7 @@ def test_a_contact_added_and_taken_off_at_once_is_there_or_not(bench: Bench) -> 
 
 def test_policies_written_at_once_are_numbered_without_gaps(bench: Bench) -> None:
     for _ in range(ROUNDS):
-        answers = at_once([partial(bench.policy, asking(dismissals=n)) for n in range(1, THREADS)])
+        answers = at_once([partial(bench.policy, asking(expires_after=f"PT{n}H")) for n in range(1, THREADS)])
         assert all(isinstance(answer, int | Conflict) for answer in answers)
     numbers = [number for (number,) in bench.rows("SELECT number FROM gonogo_policy ORDER BY number")]
     assert numbers == list(range(1, len(numbers) + 1))

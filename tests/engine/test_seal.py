@@ -155,6 +155,7 @@ PROPOSAL = Proposal(
     ruling=_ruled(asking(2)),
     asked=policy.Question(3),
     frozen=None,
+    hidden=None,
     start_at=NOW,
     importing=False,
     in_flight=0,

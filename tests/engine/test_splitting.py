@@ -42,6 +42,19 @@ def test_what_was_permitted_adds_up_until_the_window_has_passed(bench: Bench) ->
     assert state(bench, 100) == "active"
 
 
+def test_what_starts_together_adds_up_whenever_it_was_proposed(bench: Bench) -> None:
+    bench.policy(splitting())
+    friday = bench.clock.now() + DAY * 10
+    for offset, wanted in ((0, "scheduled"), (-12, "pending_approval"), (12, "pending_approval"), (24, "scheduled")):
+        assert state(bench, 60, start_at=friday + HOUR * offset) == wanted
+        bench.clock.move(DAY * 2)
+    bench.clock.move(DAY * 2)  # it is Friday: what began counts, though it was proposed long ago
+    assert state(bench, 60) == "pending_approval"
+    assert state(bench, 40, start_at=friday + DAY * 3) == "scheduled"
+    assert state(bench, 1, start_at=friday + DAY * 5) == "scheduled"  # beside the 40 that were proposed today
+    assert state(bench, 60, start_at=friday + DAY * 5) == "pending_approval"
+
+
 def test_what_people_approved_does_not_count(bench: Bench) -> None:
     bench.policy(splitting())
     large = bench.did(service.start, bench.draft(150))

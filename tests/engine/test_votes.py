@@ -204,7 +204,8 @@ def test_it_is_told_who_may_decide_while_it_is_asked(bench: Bench) -> None:
 def test_owners_decide_where_owners_are_asked(bench: Bench) -> None:
     case = bench.asked(policy=asking(group="owners"))
     assert refused(bench, case, bench.bob) == ["not_entitled"]
-    assert vote(bench, case, bench.person("olga", "admin")).state == "active"
+    assert refused(bench, case, bench.person("omar", "admin")) == ["not_entitled"]  # an owner, and no approver
+    assert vote(bench, case, bench.person("olga", "admin", "lexi")).state == "active"
 
 
 def test_whoever_asked_may_not_decide_where_duties_are_separated(bench: Bench) -> None:

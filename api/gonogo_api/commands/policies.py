@@ -2,6 +2,7 @@
 
 import json as printed
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from gonogo import explaining, simulating, workspaces
+from gonogo import drafts, explaining, simulating, workspaces
+from gonogo.actor import Actor
+from gonogo.call import Call
+from gonogo.errors import Invalid
+from gonogo.groups import member_named
 from gonogo.store import workspaces as store
 from gonogo_api.commands.common import (
     CampaignId,
@@ -47,12 +52,21 @@ def _policies() -> None:
 
 
 @policy.command("set")
-def set_policy(file: File, workspace: WorkspaceId, database_url: DatabaseUrl = None, json: Json = False) -> None:
-    """Put a policy into force, or ask people first where the one in force says so."""
+def set_policy(
+    file: File,
+    workspace: WorkspaceId,
+    by: Annotated[
+        str | None, typer.Option(help="The member who proposes it, where people are asked.", show_default=False)
+    ] = None,
+    database_url: DatabaseUrl = None,
+    json: Json = False,
+) -> None:
+    """Put a policy into force, or ask people first where the one in force says so: all but who proposes it."""
     document = _read(file)
     with one_off(settings_for(database_url), workspace) as call:
-        store.get(call.connection, workspace)
-        written = workspaces.write_policy(call, document)
+        salt = store.get(call.connection, workspace).salt
+        proposer = call.by if by is None else _member(call, salt, by)
+        written = workspaces.write_policy(replace(call, by=proposer), document)
     answer({"version": written.number, "in_force": written.task_id is None, "task_id": written.task_id}, json)
 
 
@@ -61,7 +75,7 @@ def validate_policy(file: File, workspace: WorkspaceId, database_url: DatabaseUr
     """Tell whether a policy could be put into force, and if not, every mistake."""
     document = _read(file)
     with engine_at(database_url) as engine, within(engine, workspace) as call:
-        workspaces.checked_policy(call, document)
+        drafts.check(call, document)
     answer({"valid": True}, json)
 
 
@@ -100,6 +114,14 @@ def explain(campaign: CampaignId, database_url: DatabaseUrl = None, json: Json =
     with engine_at(database_url) as engine, about(engine, campaign) as call:
         found = explained(explaining.explain(call, campaign, hints=True))
     _tell(dict(found), _explained(found), json)
+
+
+def _member(call: Call, salt: bytes, name: str) -> Actor:
+    """A member of the workspace, by address or id. Raises Invalid."""
+    member = member_named(call, salt, name)
+    if member is None:
+        raise Invalid.at("--by", f"expected a member, by address or id; {name!r} is none")
+    return replace(call.by, person=member, is_member=True)
 
 
 def _read(file: Path) -> Any:

@@ -71,6 +71,7 @@ class Comment(Base, table=True):
 
 #: With literal values: SQLite takes a partial index only where it reads the condition of the index in the statement.
 PERMITTED = "permission = 'auto'"
+AHEAD = "starts_at > at"
 
 
 class Ruling(Base, table=True):
@@ -85,11 +86,18 @@ class Ruling(Base, table=True):
                 f"gonogo_ruling_{column}_idx",
                 "workspace_id",
                 column,
-                "at",
+                "starts_at",
                 sqlite_where=sa.text(PERMITTED),
                 postgresql_where=sa.text(PERMITTED),
             )
             for column in ("requester", "list_id", "sender")
+        ),
+        Index(
+            "gonogo_ruling_ahead_idx",
+            "workspace_id",
+            "starts_at",
+            sqlite_where=sa.text(AHEAD),
+            postgresql_where=sa.text(AHEAD),
         ),
         {"sqlite_with_rowid": False},
     )

@@ -10,10 +10,10 @@ people, so that nothing opens by falling through. Or approval is off, which ever
     voting.py         whose vote counts, for whom, and what stands; whether anybody could ever meet a requirement
     working_hours.py  deadlines that count working hours only
     avoiding.py       the smallest change by which nobody would be asked
-    summing.py        what launches add up to over a window, for asking a policy about the past
+    summing.py        what launches add up to over a window
 """
 
-from gonogo.policy.avoiding import Change, smallest_change
+from gonogo.policy.avoiding import Change, Leeway, smallest_change
 from gonogo.policy.conditions import Question, When
 from gonogo.policy.document import (
     DEFAULT,
@@ -26,11 +26,13 @@ from gonogo.policy.document import (
     Rule,
     Splitting,
     Written,
+    asked,
     named,
     parse,
 )
 from gonogo.policy.requirement import Escalation, Requirement, Stage
-from gonogo.policy.ruling import Ruling, freeze_at, match, requirement_of, rule_on
+from gonogo.policy.ruling import Ruling, freeze_at, match, requirement_of, rule_on, stages_of
+from gonogo.policy.summing import Reach, Window
 from gonogo.policy.voting import (
     BUILT_IN,
     Cast,
@@ -55,10 +57,12 @@ __all__ = [
     "Document",
     "Escalation",
     "Freeze",
+    "Leeway",
     "Off",
     "People",
     "Policy",
     "Question",
+    "Reach",
     "Requirement",
     "Rule",
     "Ruling",
@@ -68,8 +72,10 @@ __all__ = [
     "Tally",
     "Voter",
     "When",
+    "Window",
     "WorkingHours",
     "Written",
+    "asked",
     "entitlement",
     "freeze_at",
     "match",
@@ -81,6 +87,7 @@ __all__ = [
     "satisfiable",
     "seat_of",
     "smallest_change",
+    "stages_of",
     "standing",
     "tally",
 ]

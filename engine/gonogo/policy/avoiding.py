@@ -7,25 +7,39 @@ One change is smaller than two. Of as many, the one whose larger part comes earl
 one with less of it: the start that is sooner, fewer recipients left out, the value that an earlier rule names.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any, Literal, get_args
 
 from whenever import Instant, Time
 
-from gonogo.policy.conditions import Channel, Hours, Question, Weekdays
+from gonogo.policy.conditions import Hours, Question, Weekdays
 from gonogo.policy.document import Freeze, Off, Policy, Written
 from gonogo.policy.ruling import counted, ends, freeze_at, rule_on
 from gonogo.zones import day_begins, day_of, moment
 
-Fact = Literal["review", "warnings", "start", "recipients", "template", "sender", "list", "channel"]
+Fact = Literal["review", "warnings", "start", "recipients", "template", "sender", "list"]
 #: What is easier to change comes first.
 ORDER: tuple[Fact, ...] = get_args(Fact)
 #: Days ahead in which another start is looked for: every day of the week, and the one after.
 AHEAD = 8
 #: Moments that are looked at, kinds of them that are tried, and changes of any sort: the nearest and smallest first.
 MOMENTS, STARTS, MOST = 1_000, 100, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leeway:
+    """How far a launch could be changed at all.
+
+    `lists` are those that there are; `approved` says that people approved an earlier text; `sent` recipients have had
+    the message, and are left out no more; `summed` tells what windows would hold beside it at another start.
+    """
+
+    lists: Collection[str]
+    approved: bool
+    sent: int
+    summed: Callable[[Instant], Mapping[str, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +78,23 @@ class Change:
         return " and ".join(part.in_words for part in self.parts)
 
 
-def smallest_change(policy: Policy, question: Question) -> Change | None:
+def smallest_change(policy: Policy, question: Question, leeway: Leeway) -> Change | None:
     """The smallest change by which the policy would permit the launch by itself, at a time at which it may begin.
 
     None where it does already, where it asks nobody at all, and where no two changes would do.
     """
     if isinstance(policy, Off) or _permits(policy, question):
         return None
-    for parts in islice(changes(policy, question), MOST):
-        after = changed(question, parts)
+    for parts in islice(changes(policy, question, leeway), MOST):
+        after = changed(question, parts, leeway)
         if _permits(policy, after):
             return Change(parts, rule_on(policy, after).rule)
     return None
 
 
-def changes(policy: Written, question: Question) -> Iterator[tuple[Part, ...]]:
+def changes(policy: Written, question: Question, leeway: Leeway) -> Iterator[tuple[Part, ...]]:
     """Everything that is tried, in order of size."""
-    singles = sorted(_parts(policy, question), key=lambda part: size((part,)))
+    singles = sorted(_parts(policy, question, leeway), key=lambda part: size((part,)))
     yield from ((part,) for part in singles)
     pairs = ((one, other) for one, other in combinations(singles, 2) if one.fact != other.fact)
     yield from sorted(pairs, key=size)
@@ -92,7 +106,7 @@ def size(parts: tuple[Part, ...]) -> tuple[object, ...]:
     return (len(parts), [ORDER.index(part.fact) for part in largest], [part.amount for part in largest])
 
 
-def changed(question: Question, parts: Iterable[Part]) -> Question:
+def changed(question: Question, parts: Iterable[Part], leeway: Leeway) -> Question:
     """What would be asked then."""
     values: dict[str, Any] = {}
     for part in parts:
@@ -102,7 +116,7 @@ def changed(question: Question, parts: Iterable[Part]) -> Question:
             case "warnings":
                 values["warned"] = False
             case "start":
-                values["at"] = part.wanted
+                values |= {"at": part.wanted, "summed": leeway.summed(part.wanted)}
             case "template":
                 values["template_changed"] = False
             case "sender":
@@ -112,7 +126,7 @@ def changed(question: Question, parts: Iterable[Part]) -> Question:
                 values["list"] = part.wanted or ""
             case _:
                 values[part.fact] = part.wanted
-    return replace(question, **values)
+    return question._replace(**values)
 
 
 def _permits(policy: Written, question: Question) -> bool:
@@ -124,21 +138,19 @@ def _permits(policy: Written, question: Question) -> bool:
 # What is tried
 
 
-def _parts(policy: Written, question: Question) -> Iterator[Part]:
+def _parts(policy: Written, question: Question, leeway: Leeway) -> Iterator[Part]:
     if question.clean is False:
         yield Part("review", "clean", 0)
     if question.warned:
         yield Part("warnings", "none", 0)
     yield from _starts(policy, question)
-    yield from _fewer(policy, question)
-    if question.template_changed:
+    yield from _fewer(policy, question, leeway.sent)
+    if question.template_changed and leeway.approved:
         yield Part("template", "unchanged", 0)
-    yield from _others(policy, question)
-    channels = [channel for channel in get_args(Channel) if channel != question.channel]
-    yield from (Part("channel", channel, at) for at, channel in enumerate(channels))
+    yield from _others(policy, question, leeway.lists)
 
 
-def _fewer(policy: Written, question: Question) -> Iterator[Part]:
+def _fewer(policy: Written, question: Question, sent: int) -> Iterator[Part]:
     """As many recipients as a threshold lets through, with those of other launches taken off."""
     seen = counted(policy, question)
     if seen is None:
@@ -147,11 +159,11 @@ def _fewer(policy: Written, question: Question) -> Iterator[Part]:
     named = {most for when in whens for most in (when.recipients_at_most, when.recipients_over) if most is not None}
     for most in named:
         wanted = most - (seen - question.recipients)
-        if 0 < wanted < question.recipients:
+        if sent < wanted < question.recipients:
             yield Part("recipients", wanted, question.recipients - wanted)
 
 
-def _others(policy: Written, question: Question) -> Iterator[Part]:
+def _others(policy: Written, question: Question, lists: Collection[str]) -> Iterator[Part]:
     """Senders and lists that rules name, and one that none does. Not where a window sums by them: what others of it
     add up to was not asked."""
     summed = policy.splitting.kinds if policy.splitting else ()
@@ -159,7 +171,8 @@ def _others(policy: Written, question: Question) -> Iterator[Part]:
     for fact in kinds:
         named = list(dict.fromkeys(getattr(rule.when, fact) for rule in policy.rules if getattr(rule.when, fact)))
         if named and fact not in summed:
-            other = [name for name in named if name != getattr(question, fact)]
+            there = (name for name in named if fact == "sender" or name in lists)
+            other = [name for name in there if name != getattr(question, fact)]
             yield from (Part(fact, name, at) for at, name in enumerate([*other, None]))
 
 

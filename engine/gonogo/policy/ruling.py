@@ -61,12 +61,7 @@ def counted(policy: Written, question: Question) -> int | None:
 
 def requirement_of(policy: Policy, people: People, barred: Iterable[str] = ()) -> Requirement:
     """What a policy asks of people where it asks for these."""
-    stages = tuple(
-        Stage(stage.quorum, None, tuple(stage.people))
-        if stage.people is not None
-        else Stage(stage.quorum, stage.group or "approvers")
-        for stage in people.stages
-    )
+    stages = stages_of(people)
     if isinstance(policy, Off):
         return Requirement(stages=stages, barred=tuple(sorted(barred)))
     escalate = policy.escalate
@@ -83,6 +78,11 @@ def requirement_of(policy: Policy, people: People, barred: Iterable[str] = ()) -
         invite=policy.invite,
         link_decides=policy.link_decides,
     )
+
+
+def stages_of(people: People) -> tuple[Stage, ...]:
+    """The stages that are written, as they are asked."""
+    return tuple(Stage(stage.quorum, stage.group, tuple(stage.people or ())) for stage in people.stages)
 
 
 def freeze_at(policy: Policy, at: Instant) -> Freeze | None:

@@ -26,6 +26,10 @@ class Voter:
     is_member: bool = True
     vouched: bool = False
 
+    @property
+    def is_approver(self) -> bool:
+        return "approvers" in self.groups
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -186,13 +190,15 @@ def _last_of_path(
 
 
 def may_fill(stage: Stage, voter: Voter) -> bool:
-    """Whether a stage asks this person."""
+    """Whether a stage asks this person, who must be an approver, too: no group makes one."""
+    if not voter.is_approver:
+        return False
     return voter.is_member and voter.person in stage.people if stage.group is None else stage.group in voter.groups
 
 
 def _may(requirement: Requirement, voter: Voter, at: int, *, escalated: bool) -> bool:
     further = requirement.escalate.to if escalated and requirement.escalate else None
-    return further in voter.groups or may_fill(requirement.stages[at], voter)
+    return (voter.is_approver and further in voter.groups) or may_fill(requirement.stages[at], voter)
 
 
 def _counts(requirement: Requirement, cast: Cast, electorate: Mapping[str, Voter], escalated: bool) -> bool:

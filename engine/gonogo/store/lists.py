@@ -1,6 +1,6 @@
 """Contacts, and the audiences that runs take from them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,6 +49,12 @@ def read(connection: sa.Connection, workspace_id: str, list_id: str) -> sa.Row[A
     if found is None:
         raise NotFound("list", list_id)
     return found
+
+
+def existing(connection: sa.Connection, workspace_id: str, ids: Collection[str]) -> frozenset[str]:
+    """Those of these that are lists of the workspace."""
+    wanted = sa.select(contacts.c.id).where(contacts.c.workspace_id == workspace_id, contacts.c.id.in_(ids))
+    return frozenset(connection.execute(wanted).scalars())
 
 
 def page_of_lists(connection: sa.Connection, workspace_id: str, after: str, limit: int) -> list[sa.Row[Any]]:

@@ -1,5 +1,6 @@
 """Tasks that are about no launch: the next policy, and broken glass."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,17 +52,16 @@ def open_changes(connection: sa.Connection, workspace_id: str) -> list[sa.Row[An
 
 def page(
     connection: sa.Connection,
-    workspace_id: str,
+    which: Mapping[str, str | None],
     *,
-    kind: str,
     statuses: tuple[str, ...],
     after: tuple[Instant, str] | None,
     limit: int,
 ) -> list[sa.Row[Any]]:
-    """Questions of one kind, in order of their making. Index: gonogo_task_listed_idx."""
-    wanted = sa.select(task).where(
-        task.c.workspace_id == workspace_id, task.c.kind == kind, task.c.status.in_(statuses)
-    )
+    """Questions that have these values in their columns, None being any, in order of their making.
+    Index: gonogo_task_listed_idx."""
+    alike = (task.c[name] == value for name, value in which.items() if value is not None)
+    wanted = sa.select(task).where(*alike, task.c.status.in_(statuses))
     if after is not None:
         place = sa.tuple_(sa.literal(after[0], task.c.created_at.type), sa.literal(after[1]))
         wanted = wanted.where(sa.tuple_(task.c.created_at, task.c.id) > place)

@@ -10,7 +10,7 @@ from whenever import Instant
 from gonogo import models
 from gonogo.database import insert_new
 from gonogo.models import Document, table
-from gonogo.policy import Question
+from gonogo.policy import Question, Reach
 
 ruling = table(models.Ruling)
 window = table(models.Window)
@@ -24,6 +24,7 @@ step = table(models.Step)
 COLUMNS = {"requester": ruling.c.requester, "list": ruling.c.list_id, "sender": ruling.c.sender}
 #: With literal values: SQLite takes a partial index only where it reads the condition of the index in the statement.
 _PERMITTED = sa.text("gonogo_ruling.permission = 'auto'")
+_AHEAD = sa.text("gonogo_ruling.starts_at > gonogo_ruling.at")
 _RULING = ruling.insert()
 
 
@@ -48,20 +49,24 @@ def counted(
     kind: str,
     subject: str,
     *,
-    since: Instant,
+    reach: Reach,
     but: tuple[str, int],
     until: Instant | None = None,
-) -> list[tuple[str, int, Instant]]:
-    """(campaign, recipients, when) of each launch that the policy permitted by itself since then, but for the launch
-    named by campaign and generation. Runs that continue each other count once, by the largest.
+) -> list[tuple[str, int, Instant, Instant]]:
+    """(campaign, recipients, when, start) of each launch within reach that the policy permitted by itself, but for the
+    one named by campaign and generation. Runs that continue each other count once, by the largest.
     Indexes: gonogo_ruling_requester_idx, gonogo_ruling_list_id_idx, gonogo_ruling_sender_idx."""
+    starts_at, proposed = ruling.c.starts_at, ruling.c.at > reach.proposed_after
+    beside = sa.and_(starts_at > reach.starts_after, starts_at < reach.starts_before)
+    latest = (sa.func.max(column) for column in (ruling.c.recipients, ruling.c.at, starts_at))
     wanted = (
-        sa.select(ruling.c.campaign_id, sa.func.max(ruling.c.recipients), sa.func.max(ruling.c.at))
+        sa.select(ruling.c.campaign_id, *latest)
         .where(
             _PERMITTED,
             ruling.c.workspace_id == workspace_id,
             COLUMNS[kind] == subject,
-            ruling.c.at > since,
+            starts_at > reach.proposed_after,  # for the index: nothing starts before it was proposed
+            sa.or_(proposed, beside),
             sa.not_(sa.and_(ruling.c.campaign_id == but[0], ruling.c.generation == but[1])),
         )
         .group_by(ruling.c.campaign_id, ruling.c.generation)
@@ -69,7 +74,7 @@ def counted(
     )
     if until is not None:
         wanted = wanted.where(ruling.c.at <= until)
-    return [(campaign_id, int(most), at) for campaign_id, most, at in connection.execute(wanted)]
+    return [(campaign_id, int(most), *times) for campaign_id, most, *times in connection.execute(wanted)]
 
 
 _LAST_APPROVED = (
@@ -120,13 +125,19 @@ RULED = ("campaign_id", "generation", "run", "at", "permission", "rule", "reques
 def since(connection: sa.Connection, workspace_id: str, moment: Instant) -> Iterator[sa.Row[Any]]:
     """Of every ruling since then, in order of time: campaign, generation, run, when, permission, rule, requester, and
     the facts. What windows held is left out: another policy has other windows. Index: gonogo_ruling_listed_idx."""
-    wanted = (
-        sa.select(*(ruling.c[name] for name in (*RULED, *FACTS)))
-        .where(ruling.c.workspace_id == workspace_id, ruling.c.at >= moment)
-        .order_by(ruling.c.at, ruling.c.campaign_id, ruling.c.run)
-        .execution_options(yield_per=5_000)
-    )
-    yield from connection.execute(wanted)
+    yield from _listed(connection, ruling.c.workspace_id == workspace_id, ruling.c.at >= moment)
+
+
+def ahead(connection: sa.Connection, workspace_id: str, moment: Instant) -> Iterator[sa.Row[Any]]:
+    """The same of those before then that were to start after it. Index: gonogo_ruling_ahead_idx."""
+    scheduled = (_AHEAD, ruling.c.starts_at > moment, ruling.c.at < moment)
+    yield from _listed(connection, ruling.c.workspace_id == workspace_id, *scheduled)
+
+
+def _listed(connection: sa.Connection, *which: sa.ColumnElement[bool] | sa.TextClause) -> Iterator[sa.Row[Any]]:
+    wanted = sa.select(*(ruling.c[name] for name in (*RULED, *FACTS))).where(*which)
+    in_order = wanted.order_by(ruling.c.at, ruling.c.campaign_id, ruling.c.run)
+    yield from connection.execute(in_order.execution_options(yield_per=5_000))
 
 
 def first(connection: sa.Connection, workspace_id: str) -> Instant | None:

@@ -1,7 +1,7 @@
 """Workspaces, with their members, keys, policies and immutable versions."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -215,6 +215,11 @@ def keys(connection: sa.Connection, workspace_id: str) -> Sequence[sa.RowMapping
     """The keys of a workspace, newest first. Index: gonogo_key_workspace_id_idx."""
     wanted = sa.select(*(key.c[name] for name in KEY_FACTS)).where(key.c.workspace_id == workspace_id)
     return connection.execute(wanted.order_by(key.c.created_at.desc(), key.c.id)).mappings().all()
+
+
+def keys_among(connection: sa.Connection, ids: Collection[str]) -> set[str]:
+    """Those of these actors that are keys of no member. What acts for a member goes by the member's id."""
+    return set(connection.execute(sa.select(key.c.id).where(key.c.id.in_(ids))).scalars())
 
 
 def end_keys_of(connection: sa.Connection, member_id: str, now: Instant) -> None:

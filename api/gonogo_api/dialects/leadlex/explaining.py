@@ -63,14 +63,18 @@ class LaunchShown(Shown):
     campaign_id: str
     recipients: int
     at: str
+    starts_at: str
 
 
 class CountedShown(Shown):
-    """Everything that counted in a window beside this launch."""
+    """Everything that counted in a window beside this launch: what was proposed after `since`, and what starts between
+    `starts_after` and `starts_before`."""
 
     per: Annotated[str, one_of(SUMMED)]
     subject: str
     since: str
+    starts_after: str
+    starts_before: str
     recipients: int
     launches: list[LaunchShown]
 
@@ -235,7 +239,7 @@ def simulated(found: Simulation) -> Simulated:
         permission=found.ruling.permission,
         rule=found.ruling.rule,
         facts=_facts(found.asked),
-        blockers=[blocker_shape(found.frozen)] if found.frozen else [],
+        blockers=[blocker_shape(each) for each in found.blockers],
         requirement=cast(RequirementShown, asks.to_document()) if asks else None,
         unsatisfiable=found.unsatisfiable,
     )
@@ -272,12 +276,17 @@ def _facts(asked: Question) -> FactsShown:
 
 def _counted(found: Counted) -> CountedShown:
     launches = [
-        LaunchShown(campaign_id=each.campaign, recipients=each.recipients, at=iso(each.at)) for each in found.launches
+        LaunchShown(
+            campaign_id=each.campaign, recipients=each.recipients, at=iso(each.at), starts_at=iso(each.starts_at)
+        )
+        for each in found.launches
     ]
     return CountedShown(
         per=found.kind,
         subject=found.subject,
-        since=iso(found.since),
+        since=iso(found.reach.proposed_after),
+        starts_after=iso(found.reach.starts_after),
+        starts_before=iso(found.reach.starts_before),
         recipients=found.recipients,
         launches=launches,
     )

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from gonogo import reading, workspaces
+from gonogo import drafts, reading, workspaces
 from gonogo.asking import document_of
 from gonogo.call import Call
 from gonogo.models import Document
@@ -57,7 +57,7 @@ def policy_versions(visit: Reader) -> Response:
 @router.post("/validate", openapi_extra=POLICY_BODY, responses=says(Data[Valid]))
 def validate_policy(visit: Reader, document: Written) -> Response:
     """Could this be put into force? If not, every mistake is told. Changes nothing."""
-    visit.read(lambda call: workspaces.checked_policy(call, document))
+    visit.read(lambda call: drafts.check(call, document))
     return data(Valid(valid=True))
 
 

@@ -38,13 +38,20 @@ DESCRIPTIONS = {
 
 
 def listed(
-    visit: Visit, kind: str, status: str, *, mine: bool, after: tuple[Instant, str] | None, limit: int
+    visit: Visit,
+    kind: str,
+    status: str,
+    *,
+    campaign_id: str | None,
+    mine: bool,
+    after: tuple[Instant, str] | None,
+    limit: int,
 ) -> Response:
     """A page of questions of one kind."""
     statuses = contract.TASK_STATUS[status]
 
     def read(call: Call) -> tuple[list[QuestionView], list[QuestionView]]:
-        page = asked.page(call, kind, statuses=statuses, after=after, limit=limit)
+        page = asked.page(call, kind, statuses=statuses, campaign_id=campaign_id, after=after, limit=limit)
         return page, asked.decidable(call, page) if mine else page
 
     page, fit = visit.read(read)
@@ -57,6 +64,7 @@ def listed(
         "/v1/lexi/tasks",
         status=status,
         type=kind,
+        campaign_id=campaign_id,
         mine="true" if mine else None,
         limit=limit,
     )

@@ -71,7 +71,7 @@ def list_tasks(
         raise Problem("invalid", f"status: expected one of {', '.join(contract.TASK_STATUS)}")
     after = _task_cursor(cursor)
     if type in asked.KINDS:
-        return questions.listed(visit, type, status, mine=mine, after=after, limit=limit)
+        return questions.listed(visit, type, status, campaign_id=campaign_id, mine=mine, after=after, limit=limit)
     if type != "campaign_start":
         raise Problem("invalid", f"type: expected one of campaign_start, {', '.join(asked.KINDS)}")
     page = visit.read(
@@ -130,8 +130,8 @@ def dismiss(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Re
 @router.post("/v1/lexi/tasks/{task_id}/request-changes", responses=says(Data[OneTask]) | refuses(400))
 def request_changes(visit: Approver, task_id: TaskId, body: Comment | None = None) -> Response:
     """Say: not like this. The campaign goes back to its editors."""
-    reason = body.reason if body else None
-    visit.step("request_changes", lambda call: service.request_changes(call, known(task_id, "task"), reason))
+    ballot = Ballot("request_changes", comment=body.reason if body else None)
+    visit.step("request_changes", lambda call: _vote(call, known(task_id, "task"), ballot))
     return _one(visit, known(task_id, "task"))
 
 

@@ -170,9 +170,17 @@ def _rulings() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
+        "gonogo_ruling_ahead_idx",
+        "gonogo_ruling",
+        ["workspace_id", "starts_at"],
+        unique=False,
+        sqlite_where=sa.text("starts_at > at"),
+        postgresql_where=sa.text("starts_at > at"),
+    )
+    op.create_index(
         "gonogo_ruling_list_id_idx",
         "gonogo_ruling",
-        ["workspace_id", "list_id", "at"],
+        ["workspace_id", "list_id", "starts_at"],
         unique=False,
         sqlite_where=sa.text("permission = 'auto'"),
         postgresql_where=sa.text("permission = 'auto'"),
@@ -183,7 +191,7 @@ def _rulings() -> None:
     op.create_index(
         "gonogo_ruling_requester_idx",
         "gonogo_ruling",
-        ["workspace_id", "requester", "at"],
+        ["workspace_id", "requester", "starts_at"],
         unique=False,
         sqlite_where=sa.text("permission = 'auto'"),
         postgresql_where=sa.text("permission = 'auto'"),
@@ -191,7 +199,7 @@ def _rulings() -> None:
     op.create_index(
         "gonogo_ruling_sender_idx",
         "gonogo_ruling",
-        ["workspace_id", "sender", "at"],
+        ["workspace_id", "sender", "starts_at"],
         unique=False,
         sqlite_where=sa.text("permission = 'auto'"),
         postgresql_where=sa.text("permission = 'auto'"),
