@@ -292,6 +292,7 @@ def new_workspace(engine: sa.Engine) -> str:
 
 
 def _proposal(findings: Any) -> Proposal:
-    nothing: dict[str, Any] = dict.fromkeys(("content_id", "sender_id", "start_at", "ruling", "asked", "frozen", "hidden"))
+    absent = ("content_id", "sender_id", "start_at", "ruling", "asked", "frozen", "hidden")
+    nothing: dict[str, Any] = dict.fromkeys(absent)
     nothing |= dict.fromkeys(("recipients", "chain", "steps", "in_flight"), 0)
     return Proposal(**nothing, settings_id="", digests={}, findings=findings, importing=False)
