@@ -1,10 +1,11 @@
 """What another policy would say: about one campaign, and about every launch of the past. Writes and holds nothing."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from whenever import Instant, TimeDelta
@@ -168,10 +169,13 @@ class _Launch(NamedTuple):
     def recipients(self) -> int:
         return int(self.facts[0])
 
-    @property
-    def subjects(self) -> dict[str, str | None]:
-        """By what windows may sum."""
-        return {"requester": self.requester, "sender": self.facts[4], "list": self.facts[5]}
+
+#: By what windows may sum.
+_SUBJECTS: Mapping[str, Callable[[_Launch], str | None]] = {
+    "requester": attrgetter("requester"),
+    "sender": lambda launch: launch.facts[4],
+    "list": lambda launch: launch.facts[5],
+}
 
 
 def _launches(call: Call, since: Instant) -> Iterator[_Launch]:
@@ -182,7 +186,7 @@ def _launches(call: Call, since: Instant) -> Iterator[_Launch]:
         yield from map(_told_by_step, rulings.before_rulings(connection, workspace, since, first))
     for row in chain(rulings.ahead(connection, workspace, since), rulings.since(connection, workspace, since)):
         campaign, generation, run, at, permission, rule, requester = row[:_RULED]
-        yield _Launch((campaign, generation), run, at, _verdict(permission, rule), requester, row[_RULED:])
+        yield _Launch._make(((campaign, generation), run, at, _verdict(permission, rule), requester, row[_RULED:]))
 
 
 def _told_by_step(row: Any) -> _Launch:
@@ -194,6 +198,25 @@ def _told_by_step(row: Any) -> _Launch:
     facts = (told.get("chain", told["recipients"]), told.get("channel"), clean, warned, None, None, None, starts_at)
     then = _verdict(told["permission"], told["rule"])
     return _Launch((row.campaign_id, row.generation), row.run, row.at, then, row.requester, facts)
+
+
+class _Sums(Mapping[str, int | None]):
+    """What windows hold beside a launch: summed where a rule wants to know."""
+
+    __slots__ = ("launch", "windows")
+
+    def __init__(self, windows: Mapping[str, Window], launch: _Launch) -> None:
+        self.windows, self.launch = windows, launch
+
+    def __getitem__(self, kind: str) -> int | None:
+        launch = self.launch
+        return self.windows[kind].sum(_SUBJECTS[kind](launch), launch.at, launch.facts[-1], launch.key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.windows)
+
+    def __len__(self) -> int:
+        return len(self.windows)
 
 
 class _Replay:
@@ -212,13 +235,11 @@ class _Replay:
             return _verdict("ungated", "approval off")
         if not self.windows:
             return _judged(self.draft, Question(*launch.facts))
-        key, at, starts_at, subjects = launch.key, launch.at, launch.facts[-1], launch.subjects
-        summed = {kind: each.sum(subjects[kind], at, starts_at, key) for kind, each in self.windows.items()}
-        found = _judged(self.draft, Question(*(*launch.facts, summed)))
+        found = _judged(self.draft, Question._make((*launch.facts, _Sums(self.windows, launch))))
         if found.permission in ("auto", "undetermined"):
             recipients = launch.recipients if found.permission == "auto" else None
-            for kind, each in self.windows.items():
-                each.add(subjects[kind], at, starts_at, key, recipients)
+            for kind, window in self.windows.items():
+                window.add(_SUBJECTS[kind](launch), launch.at, launch.facts[-1], launch.key, recipients)
         return found
 
 

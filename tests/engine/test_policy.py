@@ -82,12 +82,14 @@ def test_what_the_shipped_default_says_is_what_leadlex_documents() -> None:
 def test_the_first_rule_that_matches_decides_and_there_always_is_one(document: Document, question: Question) -> None:
     policy = parse(document)
     assert isinstance(policy, Written)
-    splitting = document.get("splitting")
-    per = splitting.get("per", "requester") if splitting else []
-    kinds = [per] if isinstance(per, str) else per
-    unknown = any(question.summed.get(kind, 0) is None for kind in kinds)
-    recipients = None if unknown else question.recipients + max((question.summed.get(k) or 0 for k in kinds), default=0)
-    first = next(rule for rule in policy.rules if rule.when.holds(question, recipients))
+    *rules, last = document["rules"]
+
+    def matches(rule: Document) -> bool:
+        """By itself, before the rule that matches everything."""
+        alone = parse({**document, "rules": [{**rule, "name": "alone"}, {**last, "name": "last"}]})
+        return rule_on(alone, question).rule == "alone"
+
+    first = next((rule for rule, said in zip(policy.rules, rules, strict=False) if matches(said)), policy.rules[-1])
     ruling = rule_on(policy, question)
     assert ruling.rule == first.name
     if first.approve == "auto":

@@ -92,21 +92,24 @@ class When(Part):
         given = ((name, getattr(self, name)) for name in TESTS)
         return tuple((TESTS[name], wanted) for name, wanted in given if wanted is not None)
 
-    def holds(self, question: Question, recipients: int | None) -> bool | None:
-        """Whether every condition holds, for so many recipients; None where a fact that decides it is not known."""
-        known = True
-        for test, wanted in self.tests:
-            answer = test(wanted, question, recipients)
-            if answer is False:
-                return False
-            known = known and answer is not None
-        return True if known else None
+
+#: Asked of what a rule wants, of the facts, and of what windows add: which is looked up only where that decides.
+Test = Callable[[Any, Question, Callable[[], int | None]], bool | None]
 
 
-Test = Callable[[Any, Question, int | None], bool | None]
+def _over(wanted: int, question: Question, others: Callable[[], int | None]) -> bool | None:
+    if question.recipients > wanted:
+        return True
+    more = others()
+    return None if more is None else question.recipients + more > wanted
 
 
-def _sent_by(wanted: str, question: Question, _: int | None) -> bool | None:
+def _at_most(wanted: int, question: Question, others: Callable[[], int | None]) -> bool | None:
+    over = _over(wanted, question, others)
+    return None if over is None else not over
+
+
+def _sent_by(wanted: str, question: Question, _: object) -> bool | None:
     if question.sender is None:
         return None
     address = question.sender.lower()
@@ -114,7 +117,7 @@ def _sent_by(wanted: str, question: Question, _: int | None) -> bool | None:
 
 
 def _is(name: str) -> Test:
-    def test(wanted: Any, question: Question, _: int | None) -> bool | None:
+    def test(wanted: Any, question: Question, _: object) -> bool | None:
         known = getattr(question, name)
         return None if known is None else bool(known == wanted)
 
@@ -122,21 +125,19 @@ def _is(name: str) -> Test:
 
 
 def _flag(name: str, when_true: str) -> Test:
-    def test(wanted: Any, question: Question, _: int | None) -> bool | None:
+    def test(wanted: Any, question: Question, _: object) -> bool | None:
         known = getattr(question, name)
         return None if known is None else known is (wanted == when_true)
 
     return test
 
 
-def _at(wanted: Hours | Weekdays, question: Question, _: int | None) -> bool | None:
+def _at(wanted: Hours | Weekdays, question: Question, _: object) -> bool | None:
     return None if question.at is None else wanted.hold(question.at)
 
 
 #: By the name of the condition.
 TESTS: Mapping[str, Test] = {
-    "recipients_at_most": lambda wanted, _, recipients: None if recipients is None else recipients <= wanted,
-    "recipients_over": lambda wanted, _, recipients: None if recipients is None else recipients > wanted,
     "channel": _is("channel"),
     "list": _is("list"),
     "review": _flag("clean", "clean"),
@@ -145,4 +146,6 @@ TESTS: Mapping[str, Test] = {
     "sender": _sent_by,
     "weekdays": _at,
     "hours": _at,
+    "recipients_at_most": _at_most,
+    "recipients_over": _over,
 }

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Discriminator, Field, Tag, ValidationError
 
 from gonogo.errors import Invalid, Mistake
-from gonogo.policy.conditions import SUMMED, Summed, When
+from gonogo.policy.conditions import SUMMED, Summed, Test, When
 from gonogo.policy.words import MOST, Duration, Local, Name, Part, Quorum, Zone, expected, local, read, seconds, shown
 from gonogo.policy.working_hours import WorkingHours
 
@@ -138,6 +138,11 @@ class Written(Part):
     on_policy_change: Literal["keep", "hold"] = "keep"
     invite: bool = False
     link_decides: bool = False
+
+    @cached_property
+    def tests(self) -> tuple[tuple[Rule, tuple[tuple[Test, Any], ...]], ...]:
+        """Every rule with what it asks of a launch."""
+        return tuple((rule, rule.when.tests) for rule in self.rules)
 
     @classmethod
     def between(cls, said: Mapping[str, Any]) -> Iterator[Mistake]:

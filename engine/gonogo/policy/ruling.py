@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 from whenever import Instant
@@ -37,26 +37,35 @@ def rule_on(policy: Policy, question: Question, *, barred: Iterable[str] = ()) -
 
 def match(policy: Written, question: Question) -> Rule | None:
     """The first rule that matches; None where facts that were not stored leave it open."""
-    recipients = counted(policy, question)
-    for rule in policy.rules:
-        held = rule.when.holds(question, recipients)
-        if held is None:
-            return None
-        if held:
-            return rule
+    more = partial(others, policy, question)
+    for rule, tests in policy.tests:
+        known = True
+        for test, wanted in tests:
+            answer = test(wanted, question, more)
+            if answer is False:
+                break
+            known = known and answer is not None
+        else:
+            return rule if known else None
     return policy.rules[-1]
 
 
 def counted(policy: Written, question: Question) -> int | None:
     """The recipients that thresholds see: with those of other launches where the policy sums over a window. None
     where a sum is not known."""
+    more = others(policy, question)
+    return None if more is None else question.recipients + more
+
+
+def others(policy: Written, question: Question) -> int | None:
+    """The recipients of other launches that count, too: the largest of the sums. None where one is not known."""
     most = 0
     for kind in policy.splitting.kinds if policy.splitting else ():
-        others = question.summed.get(kind, 0)
-        if others is None:
+        found = question.summed.get(kind, 0)
+        if found is None:
             return None
-        most = max(most, others)
-    return question.recipients + most
+        most = max(most, found)
+    return most
 
 
 def requirement_of(policy: Policy, people: People, barred: Iterable[str] = ()) -> Requirement:

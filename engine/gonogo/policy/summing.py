@@ -42,7 +42,7 @@ class _Subject:
 
     name: str
     total: int = 0  # by when they were proposed, each launch once: whatever of it starts, and whenever
-    largest: dict[Key, deque[_Entry]] = field(default_factory=dict)  # the largest that stands first, then those to come
+    largest: dict[Key, list[_Entry]] = field(default_factory=dict)  # the largest that stands first, then those to come
     ahead: list[_Entry] = field(default_factory=list)  # proposed earlier, by start: they count beside what starts then
 
 
@@ -61,9 +61,7 @@ class Window:
 
     def sum(self, name: str | None, at: Instant, starts_at: Instant | None, but: Key) -> int | None:
         """What counts beside a launch of a subject that is proposed and starts then; None where that is not known."""
-        since = at - self._span
-        if self._entries and self._entries[0].at <= since:
-            self._forget(since)
+        since = self._forgotten(at)
         if name is None or (self._unknown and self._is_unknown(name, since)):
             return None
         subject = self._subjects.get(name)
@@ -104,13 +102,18 @@ class Window:
             last = self._unknown.get(name, Instant.MIN)
             self._unknown[name] = max(last, Instant.MAX if starts_at is None else starts_at)
             return
+        self._forgotten(at)
         subject = self._subjects.get(name)
         if subject is None:
             subject = self._subjects[name] = _Subject(name)
         entry = _Entry(at, starts_at, subject, key, recipients)
         self._entries.append(entry)
-        standing = subject.largest.setdefault(key, deque())
-        before = standing[0].recipients if standing else 0
+        standing = subject.largest.get(key)
+        if standing is None:
+            subject.largest[key] = [entry]
+            subject.total += recipients
+            return
+        before = standing[0].recipients
         while standing and standing[-1].recipients <= recipients:
             standing.pop()
         standing.append(entry)
@@ -120,7 +123,9 @@ class Window:
         moments = (self._unknown.get(each) for each in (None, name))
         return any(moment is not None and moment > since for moment in moments)
 
-    def _forget(self, since: Instant) -> None:
+    def _forgotten(self, at: Instant) -> Instant:
+        """Since when proposals count at a moment; those before are forgotten."""
+        since = at - self._span
         while self._entries and self._entries[0].at <= since:
             entry = self._entries.popleft()
             subject = entry.subject
@@ -128,11 +133,12 @@ class Window:
                 insort(subject.ahead, entry, key=_START)
             standing = subject.largest[entry.key]
             if standing[0] is entry:  # else a larger one took its place
-                standing.popleft()
+                del standing[0]
                 subject.total += (standing[0].recipients if standing else 0) - entry.recipients
                 if not standing:
                     del subject.largest[entry.key]
                     self._drop_if_empty(subject)
+        return since
 
     def _drop_if_empty(self, subject: _Subject) -> None:
         if not subject.largest and not subject.ahead:
