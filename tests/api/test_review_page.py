@@ -417,3 +417,15 @@ def test_a_database_that_fails_asks_to_try_again(mailing: Mailing) -> None:
             assert "try again" in answer.text
     assert asked.votes() == []
     assert post(url).status_code == 200
+
+
+def test_who_has_not_decided_is_asked_again_by_the_clock(mailing: Mailing) -> None:
+    policy = asking(2, link_decides=True, remind_after="PT5S", expires_after="PT1H")
+    asked = Asked.of(mailing, policy, "bob", "cid")
+    first = asked.link("bob")
+    again = asked.link("bob", 2)
+    assert again != first
+    assert post(again).status_code == 200
+    assert asked.votes() == [(asked.member("bob"), "approve")]
+    assert post(asked.link("cid", 2)).status_code == 200
+    assert asked.house.task(asked.task)["status"] == "approved"
