@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -169,6 +170,36 @@ def test_a_hold_stops_at_the_next_batch_and_what_waited_goes_on_when_it_is_lifte
         holds.lift_hold(call, made[0], everything=which == "everything")
     pass_time(bench, TimeDelta(seconds=1))
     assert (sent(bench), bench.case(case.id).state) == (10, "completed")
+
+
+def test_a_hold_that_is_lifted_while_a_run_begins_to_wait_for_it_wakes_that_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.call() as call:
+        made = holds.set_hold(call, reason="the wrong prices")
+    stops = throttles.stops
+
+    def lift() -> None:
+        with bench.call() as call:
+            holds.lift_hold(call, made)
+
+    lifting = Thread(target=lift)
+
+    def found_just_before(connection: sa.Connection, workspace: str, sender: str) -> bool:
+        found = stops(connection, workspace, sender)
+        lifting.start()
+        lifting.join(0.3)  # it waits for us: what it must wake is not written yet
+        assert lifting.is_alive()
+        return found
+
+    case = bench.launched(3)
+    monkeypatch.setattr(throttles, "stops", found_just_before)
+    bench.jobs.run()
+    monkeypatch.undo()
+    lifting.join(10)
+    assert (sent(bench), asleep(bench, case)) == (0, ("hold", bench.clock.now()))
+    pass_time(bench, TimeDelta(seconds=1))
+    assert (sent(bench), bench.case(case.id).state) == (3, "completed")
 
 
 def test_a_hold_on_one_sender_leaves_the_others_alone(bench: Bench) -> None:

@@ -48,7 +48,7 @@ class Throttle:
         """How many of those wanted may be claimed."""
         if case.waiting_for == "interval" and case.wake_at is not None and case.wake_at > call.now:
             return Leave(0, case.wake_at, "interval")
-        if throttles.standing(call.connection, call.by.workspace, self.sender):
+        if throttles.stops(call.connection, call.by.workspace, self.sender):
             return Leave(0, None, "hold")
         opens = self.timing.opens(call.now)
         if opens > call.now:

@@ -44,11 +44,18 @@ _STANDING = (
     )
     .order_by(hold.c.id)
 )
+_KEPT_STANDING = _STANDING.with_for_update(read=True)
 
 
 def standing(connection: sa.Connection, workspace_id: str, sender: str) -> list[sa.Row[Any]]:
     """The holds that stop this sender of a workspace. Index: gonogo_hold_standing_idx."""
     return list(connection.execute(_STANDING, {"workspace": workspace_id, "sender": sender}))
+
+
+def stops(connection: sa.Connection, workspace_id: str, sender: str) -> bool:
+    """Whether a hold stops this sender. None of them is lifted until the transaction ends: whoever lifts one wakes what
+    waits for it, and must see that this run does."""
+    return connection.execute(_KEPT_STANDING, {"workspace": workspace_id, "sender": sender}).first() is not None
 
 
 def holds(connection: sa.Connection, workspace_id: str | None) -> list[sa.Row[Any]]:
