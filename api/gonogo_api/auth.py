@@ -114,7 +114,7 @@ def rotate(call: Call, pepper: bytes, key_id: str) -> tuple[str, str]:
     row = _owned(call, key_id)
     if not (_alive(row, call.now) and store.end_key(call.connection, key_id, call.now)):
         raise Invalid.at("key", "it has ended already: make a new one")
-    return issue(
+    made, made_id = issue(
         call,
         pepper,
         workspace=row.workspace_id,
@@ -123,6 +123,8 @@ def rotate(call: Call, pepper: bytes, key_id: str) -> tuple[str, str]:
         member=row.member_id,
         expires_at=row.expires_at,
     )
+    act(call, "key", key_id, "rotated", {"to": made_id})
+    return made, made_id
 
 
 def scopes_of(call: Call, key_id: str) -> frozenset[str]:

@@ -107,13 +107,14 @@ class Asking:
         return {self.requester} | (self._contributors() if separation == "contributors" else set())
 
     def _contributors(self) -> set[str]:
-        """Everybody who edited a part of what would be sealed, since a run of the campaign was last completed."""
+        """Everybody who edited a part of what would be sealed; since that part was last in a run of the campaign that
+        people approved and that was completed."""
         case, connection = self.case, self.call.connection
-        parts = {case.id, case.list_id, *([case.content_id] if case.content_id else [])}
-        since = acts.last_completed(connection, case.id)
-        if since is not None and since > self.call.now:  # the clock was set back: nobody is let off by it
-            since = None
-        return acts.editors(connection, parts, since)
+        last = acts.last_completed(connection, case.id)
+        parts: dict[str, Instant | None] = {part: None for part in (case.id, case.list_id, case.content_id) if part}
+        if last is not None and last.at <= self.call.now:  # else the clock was set back: nobody is let off by it
+            parts |= {part: last.at for part in (case.id, last.list_id, last.content_id) if part in parts}
+        return acts.editors(connection, parts)
 
 
 def frozen_now(call: Call, case: Case) -> Blocker | None:

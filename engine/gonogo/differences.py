@@ -110,7 +110,7 @@ class Difference:
 
 def difference(call: Call, case: Case) -> Difference | None:
     """The difference of the run that the task is about; None where no run before it was permitted."""
-    this, *earlier = cases.with_the_last_permitted(call.connection, case.task_run_id)
+    this, *earlier = cases.with_the_last_approved(call.connection, case.task_run_id)
     if not earlier:
         return None
     [before] = earlier

@@ -45,27 +45,30 @@ def _known(call: Call, document: object, mistakes: list[Mistake]) -> dict[str, s
     return ids
 
 
-def _with_ids(said: Any, ids: Mapping[str, str]) -> Any:
+def _with_ids(said: Any, ids: Mapping[str, str], *, named: bool = False) -> Any:
     """The document as it is stored: ids where people were named, for addresses must be erasable."""
     if isinstance(said, Mapping):
-        return {
-            key: [ids.get(name, name) for name in value] if key == "people" else _with_ids(value, ids)
-            for key, value in said.items()
-        }
-    return [_with_ids(each, ids) for each in said] if isinstance(said, list) else said
+        return {key: _with_ids(value, ids, named=key == "people") for key, value in said.items()}
+    if isinstance(said, list):
+        return [_with_ids(each, ids, named=named) for each in said]
+    return ids.get(said, said) if named and isinstance(said, str) else said
 
 
 def _lacking(call: Call, document: object, wrong: Sequence[str]) -> Iterator[Mistake]:
-    """Where people are missing, whoever asks; not where something is wrong already. Of the people of an embedding host
-    only the host knows."""
+    """Where people are missing, whoever asks; of stages that are wrong already no more is told. Of the people of an
+    embedding host only the host knows."""
     if not isinstance(document, Mapping) or Voters(call).member.vouched:
         return
     voters = people.everybody(call.connection, call.by.workspace)
     separation = "none" if "separation" in wrong else document.get("separation", "requester")
     for path, asked in policy.asked(document):
-        if any(place.startswith(path) for place in wrong):
+        stages = policy.stages_of(asked)
+        known = [
+            at for at in range(len(stages)) if not any(place.startswith(f"{path}.stages[{at}]") for place in wrong)
+        ]
+        if not known:
             continue
-        requirement = Requirement(policy.stages_of(asked), separation=separation)
+        requirement = Requirement(tuple(stages[at] for at in known), separation=separation)
         if path == "changes":  # the writer of the next policy, who may be this one's, has no say in it
             requirement = Requirement(requirement.stages, barred=(call.by.person,))
         if not policy.satisfiable(requirement, voters):

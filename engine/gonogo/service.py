@@ -115,7 +115,8 @@ def clone(call: Call, campaign_id: str, *, name: str | None = None, contacts: bo
         list_id=case.list_id if contacts else None,
     )
     copy = create(call, draft, by_hand=False)
-    for editor in acts.editors(call.connection, [case.id], acts.last_completed(call.connection, case.id)):
+    last = acts.last_completed(call.connection, case.id)
+    for editor in acts.editors(call.connection, {case.id: last.at if last else None}):
         acts.note_edit(call.connection, [copy.case.id], editor, call.now)  # what they wrote is what it says
     return copy
 
@@ -314,6 +315,8 @@ def reopen(call: Call, campaign_id: str, recipients: Selection = "unsent") -> Ou
     chosen = recipients if isinstance(recipients, str) else resolve(call, case.list_id, recipients)
     values = {"generation": case.generation + 1, "selection": {"recipients": chosen}, "start_at": None}
     told = chosen if isinstance(chosen, str) else len(chosen)
+    if decision.move:
+        _edited(call, case.id, None)  # who says whom the next run reaches has a hand in it
     return record(call, case, "reopen", decision, Change(campaign=values, figures={"recipients": told}))
 
 
@@ -483,6 +486,8 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
     figures: Document = {"task": task_id}
     if ballot.choice == "approve":
         figures["acknowledged"] = "implicit" if ballot.acknowledge is None else list(ballot.acknowledge)
+        if counted is not None and facts.enough:
+            figures["approvals"] = [[cast.person, cast.seat] for cast in counted.tally.approvals]
     return record(call, case, ballot.choice, decision, Change(ballot=ballot, counted=counted, figures=figures))
 
 

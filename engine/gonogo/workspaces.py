@@ -133,12 +133,19 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
 
 
 def remove_member(call: Call, member_id: str) -> None:
-    """Take a person out, whose keys end. Raises NotFound for one who is no member."""
+    """Take a person out of the workspace and of every group; their keys and delegations end, and each is told as an act
+    of its own. Raises NotFound for one who is no member."""
+    workspaces.hold(call.connection, call.by.workspace)
     workspaces.find_member(call.connection, call.by.workspace, member_id)
     workspaces.change_member(call.connection, member_id, removed_at=call.now)
-    workspaces.end_keys_of(call.connection, member_id, call.now)
-    people.forget(call.connection, call.by.workspace, member_id, call.now)
     act(call, "member", member_id, "removed")
+    for key_id in workspaces.end_keys_of(call.connection, member_id, call.now):
+        act(call, "key", key_id, "revoked")
+    left, ended = people.forget(call.connection, call.by.workspace, member_id, call.now)
+    for name in left:
+        act(call, "group", name, "changed", {"joined": [], "left": [member_id]})
+    for delegation_id in ended:
+        act(call, "delegation", delegation_id, "ended")
 
 
 def check_scopes(scopes: Iterable[str]) -> list[str]:

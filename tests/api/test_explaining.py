@@ -9,6 +9,7 @@ from support import commands
 from support.commands import Ended
 from support.house import NOBODY, Body, House, asking, refusal
 from support.server import Server
+from support.team import Team, stage, through
 
 LAST: Body = {"name": "everyone else", "approve": {"stages": [{"group": "approvers", "quorum": 1}]}}
 SMALL: Body = {"name": "small", "when": {"recipients_at_most": 2}, "approve": "auto"}
@@ -57,6 +58,19 @@ def test_a_question_is_explained_from_draft_to_permit(ann: House) -> None:
         "parts": [{"fact": "recipients", "wanted": 2}],
     }
     assert (after["permit"], [each["name"] for each in after["by"]]) == ("quorum", ["bob"])
+
+
+def test_a_permit_is_the_word_of_those_whose_votes_counted(server: Server) -> None:
+    team = Team.of(server, "bob", "cid", "dan")
+    team.group("legal", "bob", "cid", "dan")
+    team.policy(through(stage("legal", 2)))
+    campaign, task = team.ann.asked()
+    assert team.vote("bob", task) == "pending"
+    team.group("legal", "cid", "dan")
+    assert [team.vote(name, task) for name in ("cid", "dan")] == ["pending", "approved"]
+    team.group("legal", "bob")  # who was in it then counts
+    after = explained(team.olga, campaign)
+    assert sorted(each["name"] for each in after["by"]) == ["cid", "dan"]
 
 
 def test_only_policy_writers_and_approvers_are_told_how_to_avoid_being_asked(ann: House) -> None:

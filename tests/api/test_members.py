@@ -4,6 +4,7 @@ import requests
 
 from support.house import House, asking, refusal
 from support.server import Server
+from support.team import Team
 
 
 def add(house: House, email: str, *scopes: str, **more: object) -> requests.Response:
@@ -35,6 +36,32 @@ def test_who_is_added_again_is_the_same_and_is_granted_more(server: Server) -> N
     first = add(house, "ada@acme.example", "lexi").json()["data"]["member"]
     again = add(house, "Ada@acme.example", "campaigns:read").json()["data"]["member"]
     assert again == {**first, "scopes": ["campaigns:read", "lexi"]}
+
+
+def test_all_that_ends_with_a_member_is_told_by_the_audit(server: Server) -> None:
+    team = Team.of(server, "bob", "cid")
+    team.group("legal", "bob")
+    lent = team.bob.data("POST", "/v1/delegations", {"to": "cid@acme.example", "ends_at": "2099-01-01T00:00:00Z"})
+    key = str(team.bob.client.key).split("_")[1]
+    member = team.id("bob")
+    team.olga.data("DELETE", f"/v1/members/{member}")
+
+    def last(kind: str, subject: str) -> tuple[str, object]:
+        acts = team.olga.data("GET", f"/v1/audit?kind={kind}&subject={subject}")["acts"]
+        return acts[-1]["act"], acts[-1]["figures"]
+
+    assert last("member", member) == ("removed", {})
+    assert last("key", key) == ("revoked", {})
+    assert last("group", "legal") == ("changed", {"joined": [], "left": [member]})
+    assert last("delegation", lent["delegation"]["id"]) == ("ended", {})
+
+
+def test_a_key_that_was_rotated_is_told_with_the_one_in_its_place(server: Server) -> None:
+    team = Team.of(server, "bob")
+    old = str(team.bob.client.key).split("_")[1]
+    new = team.olga.data("POST", f"/v1/keys/{old}/rotate")["id"]
+    acts = team.olga.data("GET", f"/v1/audit?kind=key&subject={old}")["acts"]
+    assert [(each["act"], each["figures"].get("to")) for each in acts][-1] == ("rotated", new)
 
 
 def test_the_keys_of_who_is_removed_end_for_good(server: Server) -> None:

@@ -123,6 +123,21 @@ def test_who_is_asked_must_be_an_approver_and_too_few_to_say_no_are_told_with_al
     assert team.policy(through(stage("legal"))) == 1
 
 
+@pytest.mark.parametrize("people", [None, 5, True, {}, [[]], [{}], [None], [["bob@acme.example"]], [[None]]])
+def test_whatever_stands_for_people_is_a_mistake_with_its_place(server: Server, people: Any) -> None:
+    team = Team.of(server, "bob")
+    found = mistakes(team.olga.client.put("/v1/policy", through({"people": people})))
+    assert all(path.startswith("rules[0].approve.stages[0]") for path in found), found
+    assert team.olga.client.post("/v1/policy/validate", through({"people": people})).status_code == 400
+
+
+def test_a_stage_that_nobody_could_meet_is_told_beside_one_of_an_unknown_group(server: Server) -> None:
+    team = Team.of(server, "bob")
+    found = mistakes(team.olga.client.put("/v1/policy", through(stage("ghosts"), stage(quorum=50))))
+    assert list(found) == ["rules[0].approve.stages[0].group", "rules[0].approve"]
+    assert "50 of approvers (of whom 2 may approve)" in found["rules[0].approve"]
+
+
 def test_a_group_alone_lets_nobody_decide(server: Server) -> None:
     team = Team.of(server, "bob")
     team.group("legal", "bob", "ann")

@@ -254,6 +254,42 @@ def sent_once(team: Team) -> str:
     return campaign
 
 
+def test_a_run_that_nobody_approved_cleans_no_slate(server: Server) -> None:
+    team = separated(server, "contributors")
+    asked = through(stage(), separation="contributors")
+    auto = {"name": "one", "when": {"recipients_at_most": 1}, "approve": "auto"}
+    team.policy({**asked, "rules": [auto, *asked["rules"]]})
+    campaign = team.eve.draft(1)  # who sends it to one person first
+    team.eve.start(campaign)
+    team.eve.wait_for(campaign, "completed")
+    team.ann.data("POST", f"/v1/campaigns/{campaign}/reopen", {"recipients": "all"})
+    add(team.ann, campaign)
+    task = team.ann.start(campaign)["task_id"]
+    assert team.vote("eve", task) == "separation_of_duties"
+    assert team.vote("bob", task) == "approved"
+
+
+def test_nor_does_a_run_of_other_parts(server: Server) -> None:
+    team = separated(server, "contributors")
+    shared = team.eve.data("POST", "/v1/lists", {"name": "customers"})["list"]["id"]
+    team.eve.data("POST", f"/v1/lists/{shared}/contacts", {"contacts": team.eve.people(2, start=40)})
+    campaign = sent_once(team)
+    team.ann.data("POST", f"/v1/campaigns/{campaign}/reopen", {"recipients": "all"})
+    patch(list_id=shared)(team.ann, campaign)
+    task = team.ann.start(campaign)["task_id"]
+    assert team.vote("eve", task) == "separation_of_duties"
+
+
+def test_who_says_whom_the_next_run_reaches_does_not_decide_about_it(server: Server) -> None:
+    team = separated(server, "contributors")
+    campaign = sent_once(team)
+    chosen = {"recipients": [f"p0@{team.domain}"]}
+    team.eve.data("POST", f"/v1/campaigns/{campaign}/reopen", chosen)
+    task = team.ann.start(campaign)["task_id"]
+    assert team.vote("eve", task) == "separation_of_duties"
+    assert team.vote("bob", task) == "approved"
+
+
 def test_after_a_completed_run_the_slate_is_clean(server: Server) -> None:
     team = separated(server, "contributors")
     campaign = sent_once(team)

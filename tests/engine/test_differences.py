@@ -1,4 +1,4 @@
-"""What changed since the last run that was permitted, section by section; and that the seal notices each of it."""
+"""What changed since the last run that people approved, section by section; and that the seal notices each of it."""
 
 from dataclasses import replace
 from typing import Any
@@ -66,16 +66,28 @@ def test_it_is_compared_with_the_last_run_that_was_permitted_not_with_the_one_be
     assert (found.run, found.changed) == (1, [])
 
 
-def test_a_permit_that_no_person_gave_counts_as_well(bench: Bench) -> None:
+def test_a_permit_that_no_person_gave_is_nothing_to_compare_with(bench: Bench) -> None:
     case = bench.did(service.start, bench.draft())
     assert bench.scalar("SELECT kind FROM gonogo_permit") == "auto"
     bench.did(service.cancel, case.id)
     bench.did(service.reopen, case.id, "all")
     bench.policy(asking())
-    _, found = again(bench, case.id)
-    assert found.changed == ["requirement"]
-    assert found.requirement is not None
-    assert {change.before for change in found.requirement.changes} == {None}
+    second = bench.did(service.start, case.id)
+    with bench.call() as call:
+        assert difference(call, second) is None
+
+
+def test_nor_is_an_approval_that_was_revoked(bench: Bench) -> None:
+    first = approved(bench)
+    bench.did(service.revise, first.id, content=OTHER)
+    second, _ = again(bench, first.id)
+    bench.did(service.approve, second.task_id, by=bench.bob)
+    bench.did(service.revoke, first.id, by=bench.bob)
+    third = bench.did(service.resume, first.id)
+    with bench.call() as call:
+        found = difference(call, third)
+    assert found is not None
+    assert (found.run, found.content.identical) == (first.run, False)  # what people stand by is the text before
 
 
 def test_the_task_of_an_earlier_run_keeps_its_difference(bench: Bench) -> None:

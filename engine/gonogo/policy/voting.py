@@ -4,7 +4,7 @@ People count once, however many identities, keys and delegations they hold: a vo
 seat, the voter's own or that of somebody who delegated to the voter; nobody votes twice, and no seat is taken twice.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gonogo.definition import Blocker
@@ -139,12 +139,18 @@ def entitlement(requirement: Requirement, voters: Sequence[Voter], *, escalated:
 
 
 def satisfiable(
-    requirement: Requirement, voters: Iterable[Voter], done: Tally | None = None, *, escalated: bool = False
+    requirement: Requirement, voters: Collection[Voter], done: Tally | None = None, *, escalated: bool = False
 ) -> bool:
-    """Whether these people could ever complete what is asked, each counted once, on top of what is done."""
+    """Whether these people could ever complete what is asked, each counted once: on top of what is done, or from the
+    beginning, for votes can be taken back."""
     if requirement.need == 1 and requirement.separation == "none" and requirement.stages[0].group in BUILT_IN:
         return True  # a key that belongs to no member would do
-    done = done or Tally(have=(0,) * len(requirement.stages))
+    anew = Tally(have=(0,) * len(requirement.stages))
+    return any(_fits(requirement, voters, each, escalated) for each in (done or anew, anew))
+
+
+def _fits(requirement: Requirement, voters: Collection[Voter], done: Tally, escalated: bool) -> bool:
+    """Whether everything that is missing beside what is done finds somebody of its own."""
     free = [each for each in voters if each.person not in requirement.barred and each.person not in done.used]
     missing = [max(0, stage.quorum - done.have[at]) for at, stage in enumerate(requirement.stages)]
     could = [

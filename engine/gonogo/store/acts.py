@@ -1,6 +1,6 @@
 """What was done beside the life of campaigns, and what people said and edited."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ act = table(models.Act)
 edit = table(models.Edit)
 comment = table(models.Comment)
 run = table(models.Run)
+ruling = table(models.Ruling)
+permit = table(models.Permit)
 
 
 def add(connection: sa.Connection, row: Document) -> None:
@@ -60,20 +62,29 @@ def note_edit(connection: sa.Connection, subjects: Iterable[str], person: str, n
             connection.execute(edit.update().where(mine).values(at=now))
 
 
-def editors(connection: sa.Connection, subjects: Iterable[str], since: Instant | None) -> set[str]:
-    """Everybody who edited one of these since then, or ever."""
-    wanted = sa.select(edit.c.person).where(edit.c.subject.in_(sorted(subjects)))
-    if since is not None:
-        wanted = wanted.where(edit.c.at > since)
-    return set(connection.execute(wanted).scalars())
+def editors(connection: sa.Connection, parts: Mapping[str, Instant | None]) -> set[str]:
+    """Everybody who edited one of these parts since the moment beside it, or ever."""
+    edited = [
+        sa.and_(edit.c.subject == part, sa.true() if since is None else edit.c.at > since)
+        for part, since in sorted(parts.items())
+    ]
+    return set(connection.execute(sa.select(edit.c.person).where(sa.or_(*edited))).scalars())
 
 
-def last_completed(connection: sa.Connection, campaign_id: str) -> Instant | None:
-    """When the last run of the campaign that was completed was proposed: what was edited since, nobody was sent."""
-    completed = sa.and_(run.c.campaign_id == campaign_id, run.c.closed_as == "completed")
-    newest = sa.select(run.c.opened_at).where(completed).order_by(run.c.number.desc()).limit(1)
-    found: Instant | None = connection.execute(newest).scalar()
-    return found
+def last_completed(connection: sa.Connection, campaign_id: str) -> Any:
+    """The last run of a campaign that people approved and that was completed: when it was proposed (`at`), with what
+    `content_id` and `list_id`; None where there was none."""
+    asked = sa.and_(ruling.c.campaign_id == run.c.campaign_id, ruling.c.run == run.c.number)
+    given = sa.and_(permit.c.campaign_id == run.c.campaign_id, permit.c.run == run.c.number)
+    wanted = (
+        sa.select(run.c.opened_at.label("at"), run.c.content_id, ruling.c.list_id)
+        .join(ruling, asked)
+        .join(permit, given)
+        .where(run.c.campaign_id == campaign_id, run.c.closed_as == "completed", permit.c.kind == "quorum")
+        .order_by(run.c.number.desc())
+        .limit(1)
+    )
+    return connection.execute(wanted).first()
 
 
 # Comments

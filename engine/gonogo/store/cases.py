@@ -375,14 +375,19 @@ _PROPOSED = (
 )  # fmt: skip
 
 
-def with_the_last_permitted(connection: sa.Connection, run_id: str | None) -> list[sa.Row[Any]]:
-    """What a run proposes, and what the last run before it that was permitted did, if there was one.
+def with_the_last_approved(connection: sa.Connection, run_id: str | None) -> list[sa.Row[Any]]:
+    """What a run proposes, and what the last one before it did that people approved and did not revoke, if any.
     Index: gonogo_run_campaign_id_number_key."""
     this = connection.execute(_PROPOSED.where(run.c.id == run_id)).one()
     permitted = sa.and_(permit.c.campaign_id == run.c.campaign_id, permit.c.run == run.c.number)
     wanted = (
         _PROPOSED.join(permit, permitted)
-        .where(run.c.campaign_id == this.campaign_id, run.c.number < this.number)
+        .where(
+            run.c.campaign_id == this.campaign_id,
+            run.c.number < this.number,
+            permit.c.kind == "quorum",
+            sa.not_(sa.exists().where(permit_end.c.permit_id == permit.c.id, permit_end.c.reason == "revoked")),
+        )
         .order_by(run.c.number.desc())
         .limit(1)
     )

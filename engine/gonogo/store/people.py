@@ -147,12 +147,14 @@ def remove_group(connection: sa.Connection, workspace_id: str, name: str) -> Non
         raise NotFound("group", name)
 
 
-def forget(connection: sa.Connection, workspace_id: str, member_id: str, now: Instant) -> None:
-    """Take somebody out of every group, and end every delegation from and to them."""
-    connection.execute(group_member.delete().where(group_member.c.member_id == member_id))
+def forget(connection: sa.Connection, workspace_id: str, member_id: str, now: Instant) -> tuple[list[str], list[str]]:
+    """Take somebody out of every group, and end every delegation from and to them; the groups, and the delegations."""
+    left = group_member.delete().where(group_member.c.member_id == member_id).returning(group_member.c.group_name)
+    groups = sorted(connection.execute(left).scalars())
     theirs = sa.or_(delegation.c.member_id == member_id, delegation.c.delegate_id == member_id)
     standing = sa.and_(delegation.c.workspace_id == workspace_id, delegation.c.ends_at > now)
-    connection.execute(delegation.update().where(standing, theirs).values(ends_at=now))
+    ended = delegation.update().where(standing, theirs).values(ends_at=now).returning(delegation.c.id)
+    return groups, sorted(connection.execute(ended).scalars())
 
 
 # Delegations

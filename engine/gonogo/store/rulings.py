@@ -112,6 +112,14 @@ def permitted(connection: sa.Connection, campaign_id: str, number: int) -> sa.Ro
     return connection.execute(wanted).first()
 
 
+def approvals(connection: sa.Connection, campaign_id: str, number: int) -> list[tuple[str, str]]:
+    """(person, seat) of each approval that counted when people permitted a run."""
+    approved = sa.and_(step.c.campaign_id == campaign_id, step.c.run == number, step.c.event == "approve")
+    wanted = sa.select(step.c.figures).where(approved).order_by(step.c.seq.desc()).limit(1)
+    figures = connection.execute(wanted).scalar() or {}
+    return [(person, seat) for person, seat in figures.get("approvals", ())]
+
+
 def find(connection: sa.Connection, campaign_id: str, number: int) -> sa.Row[Any] | None:
     """What the policy was asked about one run; None while its review runs."""
     wanted = sa.select(ruling).where(ruling.c.campaign_id == campaign_id, ruling.c.run == number)

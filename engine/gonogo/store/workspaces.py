@@ -222,11 +222,10 @@ def keys_among(connection: sa.Connection, ids: Collection[str]) -> set[str]:
     return set(connection.execute(sa.select(key.c.id).where(key.c.id.in_(ids))).scalars())
 
 
-def end_keys_of(connection: sa.Connection, member_id: str, now: Instant) -> None:
-    """Revoke every key of a member."""
-    connection.execute(
-        key.update().where(key.c.member_id == member_id, key.c.revoked_at.is_(None)).values(revoked_at=now)
-    )
+def end_keys_of(connection: sa.Connection, member_id: str, now: Instant) -> list[str]:
+    """Revoke every key of a member; the ids of those that it ends."""
+    good = key.update().where(key.c.member_id == member_id, key.c.revoked_at.is_(None))
+    return sorted(connection.execute(good.values(revoked_at=now).returning(key.c.id)).scalars())
 
 
 def end_key(connection: sa.Connection, key_id: str, now: Instant) -> bool:

@@ -314,8 +314,8 @@ class Decider(Shown):
 
 class WholeTask(TaskShown):
     """The same with all that a reviewer looks at. `changed` names the sections of `difference` that differ from the
-    last run that was permitted; both are null where there was none. `about` is null for a launch: a policy_change shows
-    the `policy` that would be put into force, a break_glass_review the `reason` that was given."""
+    last run that people approved; both are null where there was none. `about` is null for a launch: a policy_change
+    shows the `policy` that would be put into force, a break_glass_review the `reason` that was given."""
 
     findings: list[FindingShown]
     votes: list[VoteShown]

@@ -56,7 +56,7 @@ class AudienceDiffers(Shown):
 
 
 class DifferenceShown(Shown):
-    """Beside the last run that was permitted, whose number is `run`. What is identical is so byte for byte;
+    """Beside the last run that people approved, whose number is `run`. What is identical is so byte for byte;
     `requirement` is null where the same is asked of people, or the review has not ended."""
 
     run: int
