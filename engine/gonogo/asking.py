@@ -1,5 +1,6 @@
 """What the policy in force is asked about a run, and by whom it may not be decided."""
 
+from collections.abc import Mapping
 from functools import cache, cached_property, partial
 
 from whenever import Instant
@@ -11,6 +12,7 @@ from gonogo.policy import Document, Leeway, Question, Reach, Ruling
 from gonogo.policy.words import seconds
 from gonogo.store import acts, lists, rulings, workspaces
 from gonogo.store.cases import Case
+from gonogo.windows import Timing
 
 
 class Asking:
@@ -31,8 +33,7 @@ class Asking:
 
     def question(self, recipients: int, *, sender: str, clean: bool, warned: bool) -> Question:
         """The facts that a policy may ask for."""
-        call, case = self.call, self.case
-        starts_at = would_start(call, case)
+        case = self.case
         return Question(
             recipients=recipients,
             channel=case.channel,
@@ -41,8 +42,8 @@ class Asking:
             sender=sender.lower(),
             list=case.list_id,
             template_changed=self._approved is None or self._approved != case.content_id,
-            at=starts_at,
-            summed=self._summed(sender.lower(), starts_at),
+            at=self.starts_at,
+            summed=self._summed(sender.lower(), self.starts_at),
         )
 
     def ruling(self, question: Question) -> Ruling:
@@ -74,8 +75,18 @@ class Asking:
             lists=lists.existing(self.call.connection, self.case.workspace, named),
             approved=self._approved is not None,
             sent=sent,
-            summed=cache(partial(self._summed, str(question.sender))),
+            starting=cache(partial(self._starting, str(question.sender))),
         )
+
+    @cached_property
+    def starts_at(self) -> Instant:
+        """When its first message may go, were it permitted now."""
+        return starts_at(self.call, self.case)
+
+    def _starting(self, sender: str, start: Instant) -> tuple[Instant, Mapping[str, int | None]]:
+        """When its first message might go if it were to start then, and what windows would hold beside it."""
+        first = Timing.first(_settings(self.call, self.case), start)
+        return first, self._summed(sender, first)
 
     @cached_property
     def _approved(self) -> str | None:
@@ -119,12 +130,19 @@ class Asking:
 
 def frozen_now(call: Call, case: Case) -> Blocker | None:
     """Why the policy in force lets the run begin neither now nor when it is due, if so."""
-    return freeze(policy_of(call, case.policy), would_start(call, case)) if case.freezes else None
+    return freeze(policy_of(call, case.policy), starts_at(call, case)) if case.freezes else None
 
 
-def would_start(call: Call, case: Case) -> Instant:
-    """When a launch that was permitted now would begin."""
-    return max(call.now, case.start_at) if case.start_at else call.now
+def starts_at(call: Call, case: Case) -> Instant:
+    """When the first message of a launch that was permitted now may go: now or at its start time, and then once its
+    own send window opens."""
+    start = max(call.now, case.start_at) if case.start_at else call.now
+    return Timing.first(_settings(call, case), start)
+
+
+def _settings(call: Call, case: Case) -> Document:
+    body: Document = workspaces.versions(call.connection, [case.settings_id])[case.settings_id].body
+    return body
 
 
 def freeze(document: policy.Policy, at: Instant) -> Blocker | None:

@@ -120,7 +120,7 @@ def _ahead(call: Call, case: Case, *, hints: bool) -> Explanation:
             wanted.policy,
             subjects,
             at=call.now,
-            starts_at=asking.would_start(call, case),
+            starts_at=wanted.starts_at,
             but=(case.id, case.generation),
         ),
         change=_change(wanted, asked, proposal.chain - proposal.recipients) if hints else None,

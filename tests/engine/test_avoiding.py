@@ -31,7 +31,7 @@ def asked(recipients: int = 50, **facts: Any) -> Question:
 def leeway(question: Question, **but: Any) -> Leeway:
     """Everything could be changed, and windows hold at every start what they hold now."""
     summed = question.summed
-    return Leeway(**{"lists": {"one", "two"}, "approved": True, "sent": 0, "summed": lambda _: summed, **but})
+    return Leeway(**{"lists": {"one", "two"}, "approved": True, "sent": 0, "starting": lambda at: (at, summed), **but})
 
 
 def found(rules: list[Document], question: Question, how_far: Leeway | None = None, **more: object) -> Change | None:
@@ -184,7 +184,7 @@ def test_another_start_is_asked_about_with_what_windows_hold_then() -> None:
     day: Document = {"window": "PT24H"}
 
     def at_noon(held: int) -> Leeway:
-        return leeway(question, summed=lambda at: {"requester": held if at == noon else 20})
+        return leeway(question, starting=lambda at: (at, {"requester": held if at == noon else 20}))
 
     change = found(rules, question, at_noon(10), splitting=day)
     assert change is not None

@@ -169,6 +169,21 @@ def test_a_hint_is_by_the_policy_that_is_in_force_now(bench: Bench) -> None:
     assert found.change.in_words == "4 recipients or fewer"
 
 
+def test_a_start_is_when_the_first_message_may_go(bench: Bench) -> None:
+    noon = {"timezone": "UTC", "send_window": {"start": "12:00", "end": "13:00"}}
+    lunch: Document = {"name": "lunch", "when": {"hours": {"from": "12:00", "to": "13:00", "zone": "UTC"}}}
+    freeze = {"from": "2026-01-05T12:00", "to": "2026-01-06", "zone": "UTC", "reason": "stocktaking"}
+    bench.policy({"rules": [{**lunch, "approve": "auto"}, LAST], "freeze": []})
+    campaign = bench.draft(settings=noon)
+    assert explained(bench, campaign).rule == "lunch"  # it is nine
+    assert explained(bench, bench.draft()).rule == "everyone else"
+    bench.policy({"rules": [{**lunch, "approve": "auto"}, LAST], "freeze": [freeze]})
+    assert [blocker.code for blocker in explained(bench, campaign).blockers] == ["frozen"]
+    assert explained(bench, bench.draft()).blockers == ()
+    unreadable = explained(bench, bench.draft(settings={"timezone": "Mars/Olympus"}))
+    assert [blocker.code for blocker in unreadable.blockers] == ["unknown_zone"]
+
+
 def test_a_freeze_that_began_is_told_about_what_is_asked(bench: Bench) -> None:
     case = bench.asked()
     assert explained(bench, case.id).blockers == ()

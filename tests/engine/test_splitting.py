@@ -55,6 +55,15 @@ def test_what_starts_together_adds_up_whenever_it_was_proposed(bench: Bench) -> 
     assert state(bench, 60, start_at=friday + DAY * 5) == "pending_approval"
 
 
+def test_what_a_send_window_lets_out_together_adds_up_as_well(bench: Bench) -> None:
+    bench.policy(splitting())
+    saturday = {"timezone": "UTC", "send_days": ["sat"]}
+    assert state(bench, 60, settings=saturday) == "active"  # on Monday; its messages wait
+    bench.clock.move(DAY * 2)
+    assert state(bench, 60, settings=saturday) == "pending_approval"
+    assert state(bench, 60) == "active"
+
+
 def test_what_people_approved_does_not_count(bench: Bench) -> None:
     bench.policy(splitting())
     large = bench.did(service.start, bench.draft(150))

@@ -3,7 +3,7 @@
 import pytest
 from whenever import Date, Instant, Time
 
-from gonogo.execution.windows import Timing
+from gonogo.windows import Timing
 from gonogo.zones import day_begins, day_of
 
 BERLIN = "Europe/Berlin"

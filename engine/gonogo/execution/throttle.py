@@ -7,11 +7,11 @@ from whenever import Instant
 
 from gonogo.call import Call
 from gonogo.execution.waiting import LIMITS
-from gonogo.execution.windows import Timing
 from gonogo.models import Document
 from gonogo.store import throttles
 from gonogo.store.cases import Case
 from gonogo.store.throttles import Limit
+from gonogo.windows import Timing
 from gonogo.zones import day_begins, day_of
 
 

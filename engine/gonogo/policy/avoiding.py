@@ -33,13 +33,14 @@ class Leeway:
     """How far a launch could be changed at all.
 
     `lists` are those that there are; `approved` says that people approved an earlier text; `sent` recipients have had
-    the message, and are left out no more; `summed` tells what windows would hold beside it at another start.
+    the message, and are left out no more; `starting` tells when the first message would go if it were to start then,
+    and what windows would hold beside it.
     """
 
     lists: Collection[str]
     approved: bool
     sent: int
-    summed: Callable[[Instant], Mapping[str, int | None]]
+    starting: Callable[[Instant], tuple[Instant, Mapping[str, int | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def changed(question: Question, parts: Iterable[Part], leeway: Leeway) -> Questi
             case "warnings":
                 values["warned"] = False
             case "start":
-                values |= {"at": part.wanted, "summed": leeway.summed(part.wanted)}
+                values["at"], values["summed"] = leeway.starting(part.wanted)
             case "template":
                 values["template_changed"] = False
             case "sender":

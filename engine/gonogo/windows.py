@@ -49,6 +49,14 @@ class Timing:
                 return max(now, begins)
         return day_begins(today.add(days=_WEEK + 1), self.zone)  # every window fell into an hour that is skipped
 
+    @classmethod
+    def first(cls, settings: Mapping[str, Any], start: Instant) -> Instant:
+        """When the first message of a launch that starts then may go; its start, where settings can't be read."""
+        try:
+            return cls.of(settings).opens(start)
+        except ValueError:
+            return start
+
     def _window(self, day: Date) -> tuple[Instant, Instant]:
         begins = moment(day, self.start, self.zone) if self.start else day_begins(day, self.zone)
         ends = moment(day, self.end, self.zone) if self.end else day_begins(day.add(days=1), self.zone)
