@@ -18,13 +18,23 @@ from gonogo.windows import Timing
 class Asking:
     """Asks the policy in force, or a draft of one, about a campaign as it is now.
 
-    `requester` is the person who wants the launch. With `binding`, nobody else judges by the same sums meanwhile.
+    `requester` is the person who wants the launch, `settings` are the campaign's, looked up where they are not given.
+    With `binding`, nobody else judges by the same sums meanwhile.
     """
 
     def __init__(
-        self, call: Call, case: Case, *, requester: str, binding: bool, draft: policy.Policy | None = None
+        self,
+        call: Call,
+        case: Case,
+        *,
+        requester: str,
+        binding: bool,
+        settings: Document | None = None,
+        draft: policy.Policy | None = None,
     ) -> None:
-        self.call, self.case, self.requester, self.binding, self.draft = call, case, requester, binding, draft
+        self.call, self.case, self.requester, self.binding = call, case, requester, binding
+        self.settings = _settings(call, case) if settings is None else settings
+        self.draft = draft
 
     @cached_property
     def policy(self) -> policy.Policy:
@@ -81,11 +91,11 @@ class Asking:
     @cached_property
     def starts_at(self) -> Instant:
         """When its first message may go, were it permitted now."""
-        return starts_at(self.call, self.case)
+        return starts_at(self.call, self.case, self.settings)
 
     def _starting(self, sender: str, start: Instant) -> tuple[Instant, Mapping[str, int | None]]:
         """When its first message might go if it were to start then, and what windows would hold beside it."""
-        first = Timing.first(_settings(self.call, self.case), start)
+        first = Timing.first(self.settings, start)
         return first, self._summed(sender, first)
 
     @cached_property
@@ -130,14 +140,14 @@ class Asking:
 
 def frozen_now(call: Call, case: Case) -> Blocker | None:
     """Why the policy in force lets the run begin neither now nor when it is due, if so."""
-    return freeze(policy_of(call, case.policy), starts_at(call, case)) if case.freezes else None
+    return freeze(policy_of(call, case.policy), starts_at(call, case, _settings(call, case))) if case.freezes else None
 
 
-def starts_at(call: Call, case: Case) -> Instant:
+def starts_at(call: Call, case: Case, settings: Document) -> Instant:
     """When the first message of a launch that was permitted now may go: now or at its start time, and then once its
     own send window opens."""
     start = max(call.now, case.start_at) if case.start_at else call.now
-    return Timing.first(_settings(call, case), start)
+    return Timing.first(settings, start)
 
 
 def _settings(call: Call, case: Case) -> Document:

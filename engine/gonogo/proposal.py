@@ -99,7 +99,8 @@ def propose(call: Call, case: Case, *, at_once: bool = False, opened: bool = Fal
     findings = _review(call, case, content, settings, audience) if at_once else ()
     asked, ruling, frozen, hidden = None, None, None, None
     if at_once:
-        wanted = asking.Asking(call, case, requester=str(case.requester) if opened else call.by.person, binding=binding)
+        requester = str(case.requester) if opened else call.by.person
+        wanted = asking.Asking(call, case, requester=requester, binding=binding, settings=settings)
         clean, warned = not any(map(_blocks, findings)), any(found.severity == "warning" for found in findings)
         sender = versions[sender_id].body["email"] if sender_id else ""
         asked = wanted.question(chain, sender=sender, clean=clean, warned=warned)
