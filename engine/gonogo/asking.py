@@ -68,7 +68,9 @@ class Asking:
         asked = ruling.requirement
         if asked is None or asked.separation == "none":
             return None
-        keys = workspaces.keys_among(self.call.connection, asked.barred)
+        # who wrote the very same text elsewhere is barred, too, and need not be told from everybody else
+        hands = {self.requester, *(self._contributors(self.case.id, self.case.list_id) if self._all_hands else ())}
+        keys = workspaces.keys_among(self.call.connection, hands)
         if not keys:
             return None
         did = "was asked for" if self.requester in keys else "was edited"
@@ -125,14 +127,22 @@ class Asking:
         separation = getattr(self.policy, "separation", "none")
         if separation == "none":
             return set()
-        return {self.requester} | (self._contributors() if separation == "contributors" else set())
+        case = self.case
+        return {
+            self.requester,
+            *(self._contributors(case.id, case.list_id, case.content_id) if self._all_hands else ()),
+        }
 
-    def _contributors(self) -> set[str]:
-        """Everybody who edited a part of what would be sealed; since that part was last in a run of the campaign that
-        people approved and that was completed."""
+    @property
+    def _all_hands(self) -> bool:
+        return getattr(self.policy, "separation", "none") == "contributors"
+
+    def _contributors(self, *of: str | None) -> set[str]:
+        """Everybody who edited one of these parts of what would be sealed; since that part was last in a run of the
+        campaign that people approved and that was completed."""
         case, connection = self.case, self.call.connection
         last = acts.last_completed(connection, case.id)
-        parts: dict[str, Instant | None] = {part: None for part in (case.id, case.list_id, case.content_id) if part}
+        parts: dict[str, Instant | None] = {part: None for part in of if part}
         if last is not None and last.at <= self.call.now:  # else the clock was set back: nobody is let off by it
             parts |= {part: last.at for part in (case.id, last.list_id, last.content_id) if part in parts}
         return acts.editors(connection, parts)

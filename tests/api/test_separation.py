@@ -92,6 +92,13 @@ def test_nor_edits_what_only_others_may_decide(server: Server) -> None:
     assert team.ann.asked()[1]
 
 
+def test_a_key_that_only_wrote_the_same_text_elsewhere_stops_nobody(server: Server) -> None:
+    team = separated(server, "contributors")
+    campaign = team.ann.draft()
+    team.ann.by(*BOTH).draft(0)  # of the same text, in a campaign of its own
+    assert team.vote("bob", team.ann.start(campaign)["task_id"]) == "approved"
+
+
 def test_what_nobody_is_asked_about_may_be_started_with_any_key(server: Server) -> None:
     team = separated(server)
     auto = {"name": "small", "when": {"recipients_at_most": 2}, "approve": "auto"}

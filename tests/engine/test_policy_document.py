@@ -223,7 +223,7 @@ _LONG = "x" * 101
                 "working_hours.holidays[1]",
                 f"expected a date, such as 2026-12-24; found {day!r}",
             )
-            for day in ("Christmas", "2026-02-30", "20261226", "2026-12-26T00:00")
+            for day in ("Christmas", "", "2026-02-30", "20261226", "2026-12-26T00:00")
         ),
         # rules
         ({"rules": ["auto"]}, "rules[0]", "expected an object; found 'auto'"),

@@ -77,17 +77,25 @@ class Driver(ABC):
 
     def state(self, wire_id: str) -> str:
         """The engine's state."""
+        return self.case(wire_id).state
+
+    def case(self, wire_id: str) -> cases.Case:
+        """As the engine has it."""
         engine = self.tenant.server.engine
         assert engine is not None
         with engine.connect() as connection:
             campaign_id = cases.find(connection, self.tenant.id, self.dialect, wire_id)
-            return cases.read(connection, self.tenant.id, campaign_id).state
+            return cases.read(connection, self.tenant.id, campaign_id)
 
     def wait_for(self, wire_id: str, *states: str) -> None:
         """Until the server's executor has brought the campaign there."""
+        self.until(wire_id, lambda case: case.state in states)
+
+    def until(self, wire_id: str, reached: Callable[[cases.Case], bool]) -> None:
+        """Until the campaign is as it should be."""
         deadline = time.monotonic() + 30
-        while (found := self.state(wire_id)) not in states:
-            assert time.monotonic() < deadline, f"the campaign is still {found}"
+        while not reached(case := self.case(wire_id)):
+            assert time.monotonic() < deadline, f"the campaign is still {case.state}"
             time.sleep(0.05)
 
 
@@ -134,7 +142,7 @@ def running(driver: Driver) -> str:
     wire_id = driver.campaign()
     driver.engine(service.revise, wire_id, content=LONG)
     _started(driver, wire_id)
-    driver.wait_for(wire_id, "running")
+    driver.until(wire_id, lambda case: case.state == "running" and case.waiting_for == "step")
     return wire_id
 
 

@@ -72,9 +72,9 @@ def _time(text: str) -> str:
 
 def _date(text: str) -> str:
     try:
-        found = Date.parse_iso(text).format_iso()
+        found: str | None = Date.parse_iso(text).format_iso()
     except ValueError:
-        found = ""
+        found = None
     if found != text:  # days are compared as they are written
         raise ValueError("expected a date, such as 2026-12-24")
     return text
