@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache, cached_property, partial
+from typing import Any
 
 from whenever import Instant
 
@@ -69,8 +70,7 @@ class Asking:
         if asked is None or asked.separation == "none":
             return None
         # who wrote the very same text elsewhere is barred, too, and need not be told from everybody else
-        hands = {self.requester, *(self._contributors(self.case.id, self.case.list_id) if self._all_hands else ())}
-        keys = workspaces.keys_among(self.call.connection, hands)
+        keys = workspaces.keys_among(self.call.connection, self._hands(self.case.id, self.case.list_id))
         if not keys:
             return None
         did = "was asked for" if self.requester in keys else "was edited"
@@ -124,28 +124,23 @@ class Asking:
         return {kind: sum(recipients for _, recipients, *_ in rows) for kind, rows in found.items()}
 
     def _barred(self) -> set[str]:
-        separation = getattr(self.policy, "separation", "none")
-        if separation == "none":
+        if getattr(self.policy, "separation", "none") == "none":
             return set()
-        case = self.case
-        return {
-            self.requester,
-            *(self._contributors(case.id, case.list_id, case.content_id) if self._all_hands else ()),
-        }
+        return self._hands(self.case.id, self.case.list_id, self.case.content_id)
 
-    @property
-    def _all_hands(self) -> bool:
-        return getattr(self.policy, "separation", "none") == "contributors"
-
-    def _contributors(self, *of: str | None) -> set[str]:
-        """Everybody who edited one of these parts of what would be sealed; since that part was last in a run of the
-        campaign that people approved and that was completed."""
-        case, connection = self.case, self.call.connection
-        last = acts.last_completed(connection, case.id)
-        parts: dict[str, Instant | None] = {part: None for part in of if part}
+    def _hands(self, *of: str | None) -> set[str]:
+        """Who asked; where contributors are barred, also everybody who edited one of these parts of what is sealed,
+        since that part was last in a run of the campaign that people approved and that was completed."""
+        if getattr(self.policy, "separation", "none") != "contributors":
+            return {self.requester}
+        last, parts = self._last_completed, dict[str, Instant | None].fromkeys(part for part in of if part)
         if last is not None and last.at <= self.call.now:  # else the clock was set back: nobody is let off by it
-            parts |= {part: last.at for part in (case.id, last.list_id, last.content_id) if part in parts}
-        return acts.editors(connection, parts)
+            parts |= {part: last.at for part in (self.case.id, last.list_id, last.content_id) if part in parts}
+        return {self.requester, *acts.editors(self.call.connection, parts)}
+
+    @cached_property
+    def _last_completed(self) -> Any:
+        return acts.last_completed(self.call.connection, self.case.id)
 
 
 def frozen_now(call: Call, case: Case) -> Blocker | None:

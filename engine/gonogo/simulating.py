@@ -129,8 +129,8 @@ def backtest(call: Call, document: object, days: int) -> Backtest:
     """Ask a policy about every launch that was proposed in so many days.
 
     Windows sum what this policy would have permitted by itself, beginning one window earlier, and with what was
-    proposed before that to start after it. A launch whose glass was
-    broken was no policy's doing, and stays so. Raises Invalid with every mistake.
+    proposed before that to start after it. A launch whose glass was broken was no policy's doing, and stays so. Raises
+    Invalid with every mistake.
     """
     if not 1 <= days <= LONGEST:
         raise Invalid.at("days", f"expected 1 to {LONGEST}, found {days}")

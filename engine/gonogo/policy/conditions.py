@@ -68,7 +68,7 @@ class Question(NamedTuple):
     sender: str | None = None  # the address
     list: str | None = None  # its id
     template_changed: bool | None = True  # since the last run that people approved; true where there was none
-    at: Instant | None = None  # when it would start
+    at: Instant | None = None  # when it would start: when its first message may go
     summed: Mapping[str, int | None] = MappingProxyType({})
 
 

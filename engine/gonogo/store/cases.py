@@ -283,6 +283,11 @@ _TASK = task.insert()
 _TASK_UPDATE = task.update().where(task.c.id == bindparam("task"))
 _PERMIT = permit.insert()
 _PERMIT_END = permit_end.insert()
+#: Of a permit: people gave it, and did not revoke it.
+STOOD_BY = (
+    permit.c.kind == "quorum",
+    sa.not_(sa.exists().where(permit_end.c.permit_id == permit.c.id, permit_end.c.reason == "revoked")),
+)
 _STEP = step.insert()
 _RUN = run.insert()
 _RUN_UPDATE = run.update().where(run.c.id == bindparam("of_run"))
@@ -385,8 +390,7 @@ def with_the_last_approved(connection: sa.Connection, run_id: str | None) -> lis
         .where(
             run.c.campaign_id == this.campaign_id,
             run.c.number < this.number,
-            permit.c.kind == "quorum",
-            sa.not_(sa.exists().where(permit_end.c.permit_id == permit.c.id, permit_end.c.reason == "revoked")),
+            *STOOD_BY,
         )
         .order_by(run.c.number.desc())
         .limit(1)

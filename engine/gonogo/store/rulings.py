@@ -11,11 +11,11 @@ from gonogo import models
 from gonogo.database import insert_new
 from gonogo.models import Document, table
 from gonogo.policy import Question, Reach
+from gonogo.store.cases import STOOD_BY
 
 ruling = table(models.Ruling)
 window = table(models.Window)
 permit = table(models.Permit)
-ended = table(models.PermitEnd)
 run = table(models.Run)
 campaign = table(models.Campaign)
 step = table(models.Step)
@@ -83,8 +83,7 @@ _LAST_APPROVED = (
     .where(
         run.c.campaign_id == bindparam("campaign"),
         run.c.number <= bindparam("last"),
-        permit.c.kind == "quorum",
-        sa.not_(sa.exists().where(ended.c.permit_id == permit.c.id, ended.c.reason == "revoked")),
+        *STOOD_BY,
     )
     .order_by(run.c.number.desc())
     .limit(1)
