@@ -23,7 +23,6 @@ from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door, new_request_id
 from gonogo_api.metrics import Measured, Metrics
-from gonogo_api.rates import Limiter
 from gonogo_api.settings import Settings
 
 APPS = {
@@ -59,8 +58,7 @@ def email_channel(settings: Settings) -> Channel:
 
 def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Starlette:
     """The server as an ASGI application. It executes launches too, unless told not to."""
-    limiter = Limiter(settings.rate_limit, gate.engine) if settings.rate_limit != "0" else None
-    door = Door(gate, settings, settings.pepper_bytes(), limiter)
+    door = Door(gate, settings, settings.pepper_bytes())
     apps = {name: make(door) for name, make in APPS.items()}
     figures = Metrics(gate)
     for name, dialect in apps.items():
@@ -73,6 +71,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
                 await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
             yield
             await run_in_threadpool(gate.close)
+            door.glances.dispose()
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})

@@ -146,9 +146,8 @@ def well_formed(presented: str) -> bool:
 
 
 def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Instant) -> Visitor | None:
-    """Who a presented key belongs to, or did before it ended; None for one that is malformed or unknown."""
-    if not well_formed(presented):
-        return None
+    """Who a presented key belongs to, or did before it ended; None for one that is unknown, which those are that are
+    not well formed."""
     prefix, _, secret = presented.rpartition("_")
     prefix, _, key_id = prefix.rpartition("_")
     row = store.key_by_id(connection, key_id) if key_id else None
@@ -166,13 +165,14 @@ def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Inst
 
 
 def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:
-    """Keep when a key was used, to the minute. Hardly waits and never fails: the next request tries again."""
+    """Keep when a key was used, to the minute; on an engine of `database.glances`.
+
+    Never fails, and hardly waits, where BEGIN would wait long for another's write lock: the next request tries again.
+    """
     if not visitor.use_is_due(now):
         return
     try:
-        # begun as a reader's: BEGIN would wait long for another's write lock, and the statement does not
-        with database.glance(engine).begin() as connection:
-            store.note_use(connection, visitor.actor.id, visitor.used_at, now)
+        database.at_a_glance(engine, lambda connection: store.note_use(connection, visitor.actor.id, visitor.used_at, now))
     except (SQLAlchemyError, DatabaseUnusable) as error:
         log.warning("the use of the key %s was not noted: %s", visitor.actor.id, getattr(error, "orig", error))
 

@@ -7,12 +7,12 @@ import json
 import math
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
@@ -57,20 +57,15 @@ EXPECTED = (Problem, Refused, GonogoError, RequestValidationError, OperationalEr
 _RETRIED = ("deadlock detected", "could not serialize", "database is locked")
 
 
-@dataclass(frozen=True, slots=True)
 class Door:
     """What the routes of every dialect share."""
 
-    gate: Gate
-    settings: Settings
-    pepper: bytes
-    limiter: Limiter | None = None
-    commits: GroupCommit = field(init=False)
-    looks_up_at_once: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "commits", GroupCommit(self.gate.engine))
-        object.__setattr__(self, "looks_up_at_once", database.readers_never_wait(self.gate.engine))
+    def __init__(self, gate: Gate, settings: Settings, pepper: bytes) -> None:
+        self.gate, self.settings, self.pepper = gate, settings, pepper
+        self.commits = GroupCommit(gate.engine)
+        self.reader, self.glances = database.reader(gate.engine), database.glances(gate.engine)
+        self.limiter = Limiter(settings.rate_limit, self.glances) if settings.rate_limit != "0" else None
+        self.looks_up_at_once = database.readers_never_wait(gate.engine)
 
     async def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         """Who a request says it is from, and what is left to that key.
@@ -99,11 +94,11 @@ class Door:
         key = bearer(authorization)
         if key is None or not well_formed(key):  # which takes no connection
             return None
-        with database.glance(self.gate.engine).begin() as connection:
-            return identify(connection, self.pepper, key, self.gate.clock.now())
+        now = self.gate.clock.now()
+        return database.at_a_glance(self.glances, lambda connection: identify(connection, self.pepper, key, now))
 
     def _note(self, visitor: Visitor) -> None:
-        note_use(self.gate.engine, visitor, self.gate.clock.now())
+        note_use(self.glances, visitor, self.gate.clock.now())
 
     def _counted(self, visitor: Visitor | None) -> Allowance | None:
         if visitor is None or not visitor.alive or self.limiter is None:
@@ -112,8 +107,7 @@ class Door:
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
-        with database.glance(self.gate.engine).begin() as connection:
-            return workspaces.seconds_since_life(connection) <= self.settings.executor_silence
+        return database.at_a_glance(self.glances, workspaces.seconds_since_life) <= self.settings.executor_silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +196,7 @@ class Visit:
         gate = self.door.gate
         if self.held is not None:
             return question(gate.call(self.held, self.visitor.actor))
-        with database.reader(gate.engine).begin() as connection:
+        with self.door.reader.begin() as connection:
             return question(gate.call(connection, self.visitor.actor))
 
 
@@ -448,10 +442,14 @@ def content_type(request: Request) -> str:
 
 def charset(request: Request) -> str:
     """The charset that a body says it is in; UTF-8 where it says nothing."""
+    return _charset(request.headers.get("content-type", JSON))
+
+
+@functools.lru_cache
+def _charset(content_type: str) -> str:
     said = Message()
-    said["Content-Type"] = request.headers.get("content-type", JSON)
-    found = said.get_content_charset("utf-8")
-    return str(found)
+    said["Content-Type"] = content_type
+    return str(said.get_content_charset("utf-8"))
 
 
 async def _named(request: StrictRequest) -> Named | None:
@@ -513,8 +511,10 @@ def _answering_once(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def dialect_app(name: str, title: str, description: str, door: Door, *, house: bool = False) -> FastAPI:
-    """An empty application for one dialect. Errors and routes are the dialect's own.
+def dialect_app(
+    name: str, title: str, description: str, door: Door, routers: Iterable[APIRouter], *, house: bool = False
+) -> FastAPI:
+    """An application for one dialect, with its routes. Its errors are installed later.
 
     Only the house shows its rates, lets requests name themselves, and answers on conditions.
     """
@@ -528,7 +528,8 @@ def dialect_app(name: str, title: str, description: str, door: Door, *, house: b
     )
     app.openapi = functools.partial(openapi.document, app)  # type: ignore[method-assign]
     app.state.door, app.state.dialect, app.state.house = door, name, house
-    app.router.route_class = StrictRoute
+    for router in routers:
+        app.router.routes.extend(router.routes)  # a router that is included would match each of its routes twice
     return app
 
 

@@ -34,7 +34,7 @@ class Allowance:
 
 
 class Limiter:
-    """Counts the requests of each key against one limit, such as "1200/minute"."""
+    """Counts the requests of each key against one limit, such as "1200/minute"; on an engine of `database.glances`."""
 
     def __init__(self, limit: str, engine: sa.Engine) -> None:
         self.item: RateLimitItem = parse(limit)
@@ -54,7 +54,7 @@ class PostgresStorage(Storage):
 
     def __init__(self, engine: sa.Engine) -> None:
         super().__init__()
-        self.engine = database.glance(engine)
+        self.engine = engine
         self._until: dict[str, float] = {}  # a window's end is answered with its hit, and needs no second question
 
     @property
@@ -62,8 +62,8 @@ class PostgresStorage(Storage):
         return sa.exc.DBAPIError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        with self.engine.begin() as connection:
-            hits, self._until[key] = rates.hit(connection, key, amount, expiry)
+        hit = database.at_a_glance(self.engine, lambda connection: rates.hit(connection, key, amount, expiry))
+        hits, self._until[key] = hit
         return hits
 
     def get(self, key: str) -> int:

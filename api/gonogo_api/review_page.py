@@ -86,7 +86,7 @@ class Form:
 
 def routes(door: Door) -> list[Route]:
     """The pages, wherever links lead now: links that were sent out before still do."""
-    desk = _Desk(door, links_for("", door.pepper), Limiter(KEYS, door.gate.engine))
+    desk = _Desk(door, links_for("", door.pepper), Limiter(KEYS, door.glances))
     return [Route("/r/{token}", _page(desk), methods=list(METHODS))]
 
 
@@ -172,7 +172,7 @@ class _Desk:
         actor = found.actor
         if (actor.workspace, actor.person, actor.is_member) != (member.workspace, member.person, True):
             return None
-        note_use(gate.engine, found, gate.clock.now())
+        note_use(self.door.glances, found, gate.clock.now())
         return found
 
     def _follow(self, token: str) -> Link | None:

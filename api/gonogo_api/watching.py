@@ -97,7 +97,7 @@ class Watcher:
     """
 
     def __init__(self, engine: sa.Engine, clock: Clock, tell: Callable[[Progress], bytes]) -> None:
-        self.engine, self.clock, self.tell = database.glance(engine), clock, tell
+        self.engine, self.clock, self.tell = engine, clock, tell
         self.to_exit: Callable[[], bool] = told_to_exit
         self._of: dict[str, set[Stream]] = {}  # by campaign
         self._with: dict[str, set[Stream]] = {}  # by key

@@ -93,7 +93,7 @@ class Watch:
     def look(self) -> bool:
         """Keep how far the database has come. True where it was restored: everything under way is paused then."""
         kept = self.checkpoint.position()  # first: another process may go on meanwhile, database first and file after
-        with database.glance(self.engine).begin() as connection:
+        with database.reader(self.engine).begin() as connection:
             found = positions.newest(connection)
         if found < kept:
             self._restored(kept, found)

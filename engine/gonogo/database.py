@@ -7,10 +7,10 @@ each other's locks, so nothing here opens a file with another driver than the en
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -18,9 +18,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gonogo.errors import DatabaseUnusable
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT = 10_000  # milliseconds that a transaction waits for SQLite's write lock
+#: At most, of one process to PostgreSQL. All of them stay open: to open one costs as much as several transactions.
+CONNECTIONS = 15
+GLANCING = 5  # connections beside them, for questions of one statement
 IDLE_TIMEOUT = 5_000  # milliseconds that PostgreSQL waits for the next statement of an open transaction
 #: The first SQLite without the WAL-reset bug, which can corrupt a file in WAL mode (sqlite.org/wal.html).
 WAL_FIXED = (3, 51, 3)
@@ -36,7 +40,9 @@ def connect(url: str) -> sa.Engine:
     except sa.exc.ArgumentError:
         raise DatabaseUnusable(_WANTED) from None  # the address may hold a password: it is not repeated
     if address.drivername in _POSTGRESQL:
-        engine = sa.create_engine(address.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = sa.create_engine(
+            address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=CONNECTIONS, max_overflow=0
+        )
         event.listen(engine, "connect", _give_up_idle)
         return engine
     if address.drivername != "sqlite":
@@ -98,11 +104,34 @@ def reader(engine: sa.Engine) -> sa.Engine:
     return engine if engine.dialect.name != "sqlite" else engine.execution_options(sqlite_begin="DEFERRED")
 
 
-def glance(engine: sa.Engine) -> sa.Engine:
-    """The same engine for one statement, which is a transaction by itself: on PostgreSQL that saves two round trips."""
+def glances(engine: sa.Engine) -> sa.Engine:
+    """An engine on the same database for `at_a_glance`, to be kept: each statement is a transaction by itself.
+
+    On PostgreSQL it has connections of its own. They commit by themselves for good, and nothing is asked of one before
+    it is taken or given back: what is around a statement would cost more than the statement does.
+    """
     if engine.dialect.name == "sqlite":
-        return reader(engine)
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+        return engine.execution_options(sqlite_begin=None)
+    return sa.create_engine(
+        engine.url,
+        creator=_another(engine),
+        isolation_level="AUTOCOMMIT",
+        pool_reset_on_return=None,
+        pool_size=GLANCING,
+        max_overflow=0,
+    )
+
+
+def at_a_glance(engine: sa.Engine, ask: Callable[[sa.Connection], T]) -> T:
+    """What one statement answers, on an engine of `glances`: asked again where its connection turns out to be lost."""
+    try:
+        with engine.begin() as connection:
+            return ask(connection)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with engine.begin() as connection:
+        return ask(connection)
 
 
 def readers_never_wait(engine: sa.Engine) -> bool:
@@ -118,16 +147,10 @@ def jobs_engine(engine: sa.Engine) -> sa.Engine:
 
     It has no "begin" event: on SQLite the job engine begins its own transactions, through the driver.
     """
-
-    def creator() -> Any:
-        opened = engine.raw_connection()  # with all that a host set up: its arguments, its events
-        opened.detach()
-        return opened.dbapi_connection
-
     second = sa.create_engine(
         engine.url,
         module=engine.dialect.loaded_dbapi,
-        creator=creator,
+        creator=_another(engine),
         pool_size=5,
         max_overflow=5,
         pool_pre_ping=engine.dialect.name == "postgresql",
@@ -139,6 +162,17 @@ def jobs_engine(engine: sa.Engine) -> sa.Engine:
             connection.isolation_level = "IMMEDIATE"
 
     return second
+
+
+def _another(engine: sa.Engine) -> Callable[[], Any]:
+    """Opens connections as the engine's are, for another engine."""
+
+    def creator() -> Any:
+        opened = engine.raw_connection()  # with all that a host set up: its arguments, its events
+        opened.detach()
+        return opened.dbapi_connection
+
+    return creator
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> bool:
@@ -183,7 +217,9 @@ def _begin(connection: sa.Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     if driver.in_transaction:  # a host's own listener came first, and began without the lock
         connection.exec_driver_sql("ROLLBACK")
-    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("sqlite_begin", "IMMEDIATE"))
+    how = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    if how is not None:
+        connection.exec_driver_sql(f"BEGIN {how}")
 
 
 def _end(connection: Any, _: object) -> None:

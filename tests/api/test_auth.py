@@ -186,17 +186,14 @@ def test_a_scanner_can_tell_a_key(office: Office, dialect: str) -> None:
     assert well_formed(key)
 
 
-def test_a_mistyped_key_is_told_without_the_database(office: Office) -> None:
+def test_a_mistyped_key_is_told_without_the_database(office: Office, door: Door) -> None:
     key, _ = office.issue()
-    door = at_the_door(office)
     mistyped = [f"{key[:at]}{'x' if key[at] != 'x' else 'y'}{key[at + 1 :]}" for at in range(len(key))]
-    with asked(office.engine) as statements, office.engine.connect() as connection:
-        connection.begin()
-        statements.clear()
-        for wrong in (*mistyped, key[:-1], key[1:], "", "x"):
-            assert identify(connection, PEPPER, wrong, Instant.now()) is None, wrong
-            assert door.who(f"Bearer {wrong}") is None, wrong
+    wrongs = (*mistyped, key[:-1], key[1:], "", "x")
+    with asked(door.glances) as statements:
+        assert [door.who(f"Bearer {wrong}") for wrong in wrongs] == [None] * len(wrongs)
         assert statements == []
+    assert [office.show(wrong) for wrong in wrongs] == [None] * len(wrongs)
     assert door.who(f"Bearer {key}") is not None
 
 
@@ -293,9 +290,16 @@ def test_a_key_of_another_workspace_is_not_there(office: Office, end: Callable[[
 # Their use
 
 
-def at_the_door(office: Office, clock: HandClock | None = None) -> Door:
-    gate = Gate(office.engine, jobs=FakeJobs(), clock=clock)
-    return Door(gate, Settings(), PEPPER)
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def door(office: Office, clock: HandClock) -> Iterator[Door]:
+    made = Door(Gate(office.engine, jobs=FakeJobs(), clock=clock), Settings(), PEPPER)
+    yield made
+    made.glances.dispose()
 
 
 @contextmanager
@@ -311,15 +315,13 @@ def asked(engine: sa.Engine) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", listen)
 
 
-def test_the_use_of_a_key_is_kept_to_the_minute(office: Office) -> None:
-    clock = HandClock()
-    door = at_the_door(office, clock)
+def test_the_use_of_a_key_is_kept_to_the_minute(office: Office, door: Door, clock: HandClock) -> None:
     key, key_id = office.issue()
     noted = []
     assert office.told(key_id)["used_at"] is None
     for seconds in (0, 1, 58, 1, 59):
         clock.move(TimeDelta(seconds=seconds))
-        with asked(office.engine) as statements:
+        with asked(door.glances) as statements:
             assert door.who(f"Bearer {key}") is not None
         wrote = any(statement.startswith("UPDATE") for statement in statements)
         noted.append((wrote, office.told(key_id)["used_at"]))
@@ -328,8 +330,7 @@ def test_the_use_of_a_key_is_kept_to_the_minute(office: Office) -> None:
     assert noted == [(wrote, at.format_iso()) for wrote, at in marks]
 
 
-def test_a_bad_key_is_not_in_use(office: Office) -> None:
-    door = at_the_door(office)
+def test_a_bad_key_is_not_in_use(office: Office, door: Door) -> None:
     key, key_id = office.issue()
     office.revoke(key_id)
     ended = door.who(f"Bearer {key}")
@@ -349,9 +350,8 @@ def test_of_several_that_saw_the_same_use_one_writes_the_next(office: Office) ->
 
 
 def test_a_busy_database_lets_in_at_once_and_is_told_of_the_use_later(
-    office: Office, backend: str, caplog: pytest.LogCaptureFixture
+    office: Office, door: Door, backend: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = at_the_door(office)
     key, key_id = office.issue()
     began = time.monotonic()
     with office.engine.begin() as busy:
@@ -368,6 +368,16 @@ def test_a_busy_database_lets_in_at_once_and_is_told_of_the_use_later(
             raw = [each.connection.dbapi_connection for each in (one, two)]
             waits = [each.execute("PRAGMA busy_timeout").fetchone()[0] for each in raw if each is not None]
         assert waits == [database.BUSY_TIMEOUT] * 2
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_key_is_looked_up_again_where_its_connection_was_lost(office: Office, door: Door) -> None:
+    key, _ = office.issue()
+    assert door.who(f"Bearer {key}") is not None
+    with office.engine.connect() as connection:
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert connection.execute(sa.text(f"SELECT pg_terminate_backend(pid, 5000) {others}")).scalars().all()
+    assert door.who(f"Bearer {key}") is not None
 
 
 # Who may what
@@ -389,8 +399,8 @@ STREAMS = {"/v1/campaigns/{campaign_id}/progress"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_route_says_what_it_takes_to_be_let_in(engine: sa.Engine, dialect: str) -> None:
-    app = APPS[dialect](Door(Gate(engine, jobs=FakeJobs()), Settings(), PEPPER))
+def test_every_route_says_what_it_takes_to_be_let_in(door: Door, dialect: str) -> None:
+    app = APPS[dialect](door)
     routes = [route for route in leaves(app.routes) if route.path_format not in PUBLIC]
     assert {route.path_format for route in routes} - STREAMS == set(app.openapi()["paths"])
     known = set(SCOPES)

@@ -12,18 +12,25 @@ _NOW: sa.ColumnElement[float] = sa.literal_column(
 )
 
 
-def hit(connection: sa.Connection, name: str, amount: int, seconds: float) -> tuple[int, float]:
-    """Count in the present window, which a first hit opens; the hits in it, and when it ends. PostgreSQL only."""
-    over = rate.c.until <= _NOW
-    counted = postgresql.insert(rate).values(name=name, hits=amount, until=_NOW + seconds)
-    counted = counted.on_conflict_do_update(
+_AMOUNT, _SECONDS = sa.bindparam("amount", type_=sa.Integer), sa.bindparam("seconds", type_=sa.Double)
+_OVER = rate.c.until <= _NOW
+_HIT = (
+    postgresql.insert(rate)
+    .values(name=sa.bindparam("counted"), hits=_AMOUNT, until=_NOW + _SECONDS)
+    .on_conflict_do_update(
         index_elements=[rate.c.name],
         set_={
-            "hits": sa.case((over, amount), else_=rate.c.hits + amount),
-            "until": sa.case((over, _NOW + seconds), else_=rate.c.until),
+            "hits": sa.case((_OVER, _AMOUNT), else_=rate.c.hits + _AMOUNT),
+            "until": sa.case((_OVER, _NOW + _SECONDS), else_=rate.c.until),
         },
     )
-    found = connection.execute(counted.returning(rate.c.hits, rate.c.until)).one()
+    .returning(rate.c.hits, rate.c.until)
+)
+
+
+def hit(connection: sa.Connection, name: str, amount: int, seconds: float) -> tuple[int, float]:
+    """Count in the present window, which a first hit opens; the hits in it, and when it ends. PostgreSQL only."""
+    found = connection.execute(_HIT, {"counted": name, "amount": amount, "seconds": seconds}).one()
     return found.hits, found.until
 
 

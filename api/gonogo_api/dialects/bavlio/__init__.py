@@ -20,8 +20,6 @@ until then, and nothing in a request can loosen that.
 
 def app(door: Door) -> FastAPI:
     """Bavlio's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Bavlio", ABOUT, door)
-    made.include_router(blocks.router)
-    made.include_router(campaigns.router)
+    made = dialect_app(DIALECT, "gonogo: Bavlio", ABOUT, door, (blocks.router, campaigns.router))
     install(made, render, refuse, shape)
     return made

@@ -18,8 +18,6 @@ where. A start may await approval, where the workspace's policy asks for it: the
 
 def app(door: Door) -> FastAPI:
     """Burki's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Burki", ABOUT, door)
-    made.include_router(campaigns.router)
-    made.include_router(running.router)
+    made = dialect_app(DIALECT, "gonogo: Burki", ABOUT, door, (campaigns.router, running.router))
     install(made, render, refuse, shape)
     return made

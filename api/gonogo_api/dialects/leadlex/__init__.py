@@ -37,24 +37,26 @@ and `-Reset`. A page that is not the last one has a `Link` to the next, `rel="ne
 
 def app(door: Door) -> FastAPI:
     """The house API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: LeadLex", ABOUT, door, house=True)
-    made.include_router(campaigns.router)
-    made.include_router(contacts.router)
-    made.include_router(tasks.router)
-    made.include_router(policy.router)
-    made.include_router(explaining.router)
-    made.include_router(groups.router)
-    made.include_router(audit.router)
-    made.include_router(keys.router)
-    made.include_router(members.router)
-    made.include_router(webhooks.router)
-    made.include_router(responses.router)
-    made.include_router(suppressions.router)
-    made.include_router(rehearsals.router)
-    made.include_router(holds.router)
-    made.include_router(limits.router)
-    made.include_router(waiting.router)
-    made.include_router(waiting.streams)
-    made.state.watcher = Watcher(door.gate.engine, door.gate.clock, waiting.told)
+    routers = (
+        campaigns.router,
+        contacts.router,
+        tasks.router,
+        policy.router,
+        explaining.router,
+        groups.router,
+        audit.router,
+        keys.router,
+        members.router,
+        webhooks.router,
+        responses.router,
+        suppressions.router,
+        rehearsals.router,
+        holds.router,
+        limits.router,
+        waiting.router,
+        waiting.streams,
+    )
+    made = dialect_app(DIALECT, "gonogo: LeadLex", ABOUT, door, routers, house=True)
+    made.state.watcher = Watcher(door.reader, door.gate.clock, waiting.told)
     install(made, render, refuse, lambda _: Error)
     return made

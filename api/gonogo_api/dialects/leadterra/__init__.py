@@ -23,8 +23,6 @@ the server is set up so, with 409 `approval_required`; in both cases they have b
 
 def app(door: Door) -> FastAPI:
     """Leadterra's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Leadterra", ABOUT, door)
-    made.include_router(campaigns.router)
-    made.include_router(pools.router)
+    made = dialect_app(DIALECT, "gonogo: Leadterra", ABOUT, door, (campaigns.router, pools.router))
     install(made, render, refuse, lambda _: Error)
     return made

@@ -23,7 +23,6 @@ answered with `triggered: false`, and the campaign stays a draft until they have
 
 def app(door: Door) -> FastAPI:
     """Sonarly's API as an application of its own."""
-    made = dialect_app(DIALECT, "gonogo: Sonarly", ABOUT, door)
-    made.include_router(campaigns.router)
+    made = dialect_app(DIALECT, "gonogo: Sonarly", ABOUT, door, (campaigns.router,))
     install(made, render, refuse, error_shape)
     return made
