@@ -71,7 +71,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
                 await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
             yield
             await run_in_threadpool(gate.close)
-            door.glances.dispose()
+            door.close()
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})

@@ -145,10 +145,9 @@ def well_formed(presented: str) -> bool:
     return presented[-_CHECKSUM:] == _checksum(presented[:-_CHECKSUM])
 
 
-def identify(connection: sa.Connection, pepper: bytes, presented: str, now: Instant) -> Visitor | None:
-    """Who a presented key belongs to, or did before it ended; None for one that is unknown, which those are that are
-    not well formed."""
-    prefix, _, secret = presented.rpartition("_")
+def identify(connection: sa.Connection, pepper: bytes, key: str, now: Instant) -> Visitor | None:
+    """Who a key belongs to, or did before it ended; None for one that is unknown."""
+    prefix, _, secret = key.rpartition("_")
     prefix, _, key_id = prefix.rpartition("_")
     row = store.key_by_id(connection, key_id) if key_id else None
     mac = row.mac if row is not None else _NO_MAC  # an unknown key takes as long as a wrong one
@@ -175,6 +174,12 @@ def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:
         database.at_a_glance(engine, lambda connection: store.note_use(connection, visitor.actor.id, visitor.used_at, now))
     except (SQLAlchemyError, DatabaseUnusable) as error:
         log.warning("the use of the key %s was not noted: %s", visitor.actor.id, getattr(error, "orig", error))
+
+
+def presented(header: str | None) -> str | None:
+    """The key in an Authorization header, if it is well formed: to see that takes no connection."""
+    key = bearer(header)
+    return key if key is not None and well_formed(key) else None
 
 
 def bearer(header: str | None) -> str | None:

@@ -26,7 +26,7 @@ from gonogo.gate import Gate
 from gonogo.questions import Answer
 from gonogo.store import replies, workspaces
 from gonogo_api import openapi
-from gonogo_api.auth import Visitor, bearer, identify, note_use, well_formed
+from gonogo_api.auth import Visitor, identify, note_use, presented
 from gonogo_api.problems import (
     BAD_KEY,
     JSON,
@@ -65,23 +65,34 @@ class Door:
         self.commits = GroupCommit(gate.engine)
         self.reader, self.glances = database.reader(gate.engine), database.glances(gate.engine)
         self.limiter = Limiter(settings.rate_limit, self.glances) if settings.rate_limit != "0" else None
-        self.looks_up_at_once = database.readers_never_wait(gate.engine)
+        #: Of the event loop, where a reader waits for nobody.
+        self._at_hand = self.glances.connect() if database.readers_never_wait(gate.engine) else None
+
+    def close(self) -> None:
+        """Let go of what it opened itself."""
+        if self._at_hand is not None:
+            self._at_hand.close()
+        self.glances.dispose()
 
     async def meet(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         """Who a request says it is from, and what is left to that key.
 
         Where a reader waits for nobody it is looked up right here: changing to a thread costs more than the answer.
         """
-        if not self.looks_up_at_once:
+        if self._at_hand is None:
             return await run_in_threadpool(self._met, authorization)
-        visitor = self._found(authorization)
+        key = presented(authorization)
+        visitor = identify(self._at_hand, self.pepper, key, self.gate.clock.now()) if key else None
         if visitor is not None and visitor.alive and visitor.use_is_due(self.gate.clock.now()):
             await run_in_threadpool(self._note, visitor)
         return visitor, self._counted(visitor)
 
     def who(self, authorization: str | None) -> Visitor | None:
         """Who a request says it is from; None for a missing key, and for one that is unknown. Its use is noted."""
-        visitor = self._found(authorization)
+        key, now = presented(authorization), self.gate.clock.now()
+        if key is None:
+            return None
+        visitor = database.at_a_glance(self.glances, lambda connection: identify(connection, self.pepper, key, now))
         if visitor is not None and visitor.alive:
             self._note(visitor)
         return visitor
@@ -89,13 +100,6 @@ class Door:
     def _met(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         visitor = self.who(authorization)
         return visitor, self._counted(visitor)
-
-    def _found(self, authorization: str | None) -> Visitor | None:
-        key = bearer(authorization)
-        if key is None or not well_formed(key):  # which takes no connection
-            return None
-        now = self.gate.clock.now()
-        return database.at_a_glance(self.glances, lambda connection: identify(connection, self.pepper, key, now))
 
     def _note(self, visitor: Visitor) -> None:
         note_use(self.glances, visitor, self.gate.clock.now())

@@ -299,7 +299,7 @@ def clock() -> HandClock:
 def door(office: Office, clock: HandClock) -> Iterator[Door]:
     made = Door(Gate(office.engine, jobs=FakeJobs(), clock=clock), Settings(), PEPPER)
     yield made
-    made.glances.dispose()
+    made.close()
 
 
 @contextmanager

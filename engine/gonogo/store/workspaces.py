@@ -187,7 +187,7 @@ def add_key(connection: sa.Connection, row: Document) -> None:
 
 
 _KEY = (
-    sa.select(key, member.c.scopes.label("member_scopes"), member.c.removed_at, workspace.c.account_group)
+    sa.select(key, member.c.removed_at, workspace.c.account_group)
     .join(workspace, workspace.c.id == key.c.workspace_id)
     .outerjoin(member, member.c.id == key.c.member_id)
     .where(key.c.id == sa.bindparam("key"))
@@ -195,7 +195,7 @@ _KEY = (
 
 
 def key_by_id(connection: sa.Connection, key_id: str) -> sa.Row[Any] | None:
-    """A key by its public part, with its member's scopes and its workspace's account group."""
+    """A key by its public part, with its workspace's account group, and since when its member is none any more."""
     return connection.execute(_KEY, {"key": key_id}).first()
 
 
