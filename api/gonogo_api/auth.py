@@ -171,7 +171,9 @@ def note_use(engine: sa.Engine, visitor: Visitor, now: Instant) -> None:
     if not visitor.use_is_due(now):
         return
     try:
-        database.at_a_glance(engine, lambda connection: store.note_use(connection, visitor.actor.id, visitor.used_at, now))
+        database.at_a_glance(
+            engine, lambda connection: store.note_use(connection, visitor.actor.id, visitor.used_at, now)
+        )
     except (SQLAlchemyError, DatabaseUnusable) as error:
         log.warning("the use of the key %s was not noted: %s", visitor.actor.id, getattr(error, "orig", error))
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from whenever import Instant
 
-from gonogo import database, progress
+from gonogo import progress
 from gonogo.clock import Clock
 from gonogo.errors import DatabaseUnusable
 from gonogo.progress import Progress
