@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from gonogo import database
@@ -18,10 +17,11 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo_api import hosted, reference, review_page
+from gonogo.store import workspaces
+from gonogo_api import health, hosted, reference, review_page
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
-from gonogo_api.door import Door, new_request_id
+from gonogo_api.door import Door
 from gonogo_api.metrics import Measured, Metrics
 from gonogo_api.settings import Settings
 
@@ -66,39 +66,45 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        with figures.listener.listening():
-            if executes:
-                await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
+        async with _at_work(gate, figures, executes=executes):
             yield
-            await run_in_threadpool(gate.close)
-            door.close()
-
-    async def healthz(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    def readyz(_: Request) -> JSONResponse:
-        try:
-            alive = door.executor_alive()
-        except DBAPIError:
-            return JSONResponse({"database": "unreachable", "executor": "unknown"}, 503)
-        return JSONResponse({"database": "ok", "executor": "ok" if alive else "silent"}, 200 if alive else 503)
-
-    def metrics(request: Request) -> Response:
-        return figures.shown(request, settings.metrics_token)
+        door.close()
 
     def docs(_: Request) -> HTMLResponse:
         return HTMLResponse(reference.page(apps))
 
-    def wrong_method(_: Request, __: Exception) -> JSONResponse:
-        body = {"error": {"code": "method_not_allowed", "message": "Method not allowed"}}
-        return JSONResponse(body, 405, {"Allow": "GET, HEAD", "X-Request-Id": new_request_id()})
-
-    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics, "/docs": docs}
     routes = [
         *hosted.routes(door),
         *review_page.routes(door),
-        *(Route(f"{path}{slash}", page) for path, page in pages.items() for slash in ("", "/")),
+        *health.routes(door.executor_alive, figures, settings.metrics_token),
+        *(Route(f"/docs{slash}", docs) for slash in ("", "/")),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: wrong_method})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: health.refused})
     app.router.default = Front(apps, settings.hosts, door.meet)  # any other path, whatever characters it is made of
     return app
+
+
+def create_worker(settings: Settings, gate: Gate) -> Starlette:
+    """A worker as an ASGI application: it executes launches, and answers whoever watches over it."""
+    figures, glances = Metrics(gate), database.glances(gate.engine)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with _at_work(gate, figures, executes=True):
+            yield
+        glances.dispose()
+
+    def alive() -> bool:
+        return database.at_a_glance(glances, workspaces.seconds_since_life) <= settings.executor_silence
+
+    routes = health.routes(alive, figures, settings.metrics_token)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: health.refused})
+
+
+@asynccontextmanager
+async def _at_work(gate: Gate, figures: Metrics, *, executes: bool) -> AsyncIterator[None]:
+    with figures.listener.listening():
+        if executes:
+            await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
+        yield
+        await run_in_threadpool(gate.close)

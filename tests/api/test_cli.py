@@ -16,6 +16,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from gonogo import database, models
@@ -463,10 +464,23 @@ def test_a_worker_sends_what_a_server_without_one_took_in(postgresql_blank: str,
         assert house.mails() == []
         variables = {"GONOGO_DATABASE_URL": server.url, "GONOGO_MAILDIR": str(server.mail)}
         log = tmp_path / "worker.log"
-        worker = Running("worker", variables=variables, out=log, err=log)
+        port = free_port()
+        worker = Running("worker", "--port", str(port), variables=variables, out=log, err=log)
         try:
             house.wait_for(campaign, "completed")
             assert len(house.mails()) == 5
+            base = f"http://127.0.0.1:{port}"
+            shown = requests.get(f"{base}/metrics", timeout=10).text
+            assert 'gonogo_messages_settled_total{state="sent"} 5.0' in shown
+            ready = requests.get(f"{base}/readyz", timeout=10)
+            assert (ready.status_code, ready.json()) == (200, {"database": "ok", "executor": "ok"})
+            assert requests.get(f"{base}/healthz/", timeout=10).json() == {"status": "ok"}
+            wrong = [requests.get(f"{base}/v1/campaigns", timeout=10), requests.post(f"{base}/metrics", timeout=10)]
+            assert [(each.status_code, each.json()["error"]["code"]) for each in wrong] == [
+                (404, "not_found"),
+                (405, "method_not_allowed"),
+            ]
+            assert wrong[1].headers["Allow"] == "GET, HEAD"
         finally:
             worker.terminate()
             assert worker.wait() == 0

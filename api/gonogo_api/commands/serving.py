@@ -15,11 +15,12 @@ import typer
 import uvicorn
 from rich.console import Console
 from sqlalchemy import make_url
+from starlette.applications import Starlette
 
 from gonogo import database, migrations
 from gonogo.errors import DatabaseUnusable
 from gonogo_api import logs
-from gonogo_api.app import create_app, open_gate
+from gonogo_api.app import create_app, create_worker, open_gate
 from gonogo_api.commands.common import DatabaseUrl, settings_for
 from gonogo_api.settings import Settings
 
@@ -43,19 +44,26 @@ def serve(
         ready(settings, migrated=migrate)
         app = create_app(settings, open_gate(settings), executes=worker)
         logs.configure(settings.log_level)
-        config = uvicorn.Config(
-            app, log_config=None, log_level="warning", server_header=False, ws="none", timeout_graceful_shutdown=GRACE
-        )
-        server = uvicorn.Server(config)
         log.info("gonogo serves http://%s:%d on %s", host, sock.getsockname()[1], _shown(settings))
-        for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again
-            signal.signal(number, lambda *_: None)
-        server.run(sockets=[sock])
+        _run(app, sock)
 
 
-def worker(database_url: DatabaseUrl = None) -> None:
+def worker(
+    host: str = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Answer /metrics, /healthz and /readyz here.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
     """Execute launches, and nothing else, on the same database."""
     settings = settings_for(database_url)
+    if port is not None:
+        with listening(host, port) as sock, alone(settings):
+            ready(settings, migrated=False)
+            app = create_worker(settings, open_gate(settings))
+            logs.configure(settings.log_level)
+            log.info("gonogo executes launches of %s", _shown(settings))
+            log.info("gonogo answers http://%s:%d/metrics", host, sock.getsockname()[1])
+            _run(app, sock)
+        return
     stopping = threading.Event()
     with alone(settings):
         ready(settings, migrated=False)
@@ -67,6 +75,17 @@ def worker(database_url: DatabaseUrl = None) -> None:
         log.info("gonogo executes launches of %s", _shown(settings))
         stopping.wait()
         gate.close()
+
+
+def _run(app: Starlette, sock: socket.socket) -> None:
+    """Answer until the process is told to end; what is in flight is given its time."""
+    config = uvicorn.Config(
+        app, log_config=None, log_level="warning", server_header=False, ws="none", timeout_graceful_shutdown=GRACE
+    )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the server drains on them, and then raises them again
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[sock])
 
 
 def migrate(database_url: DatabaseUrl = None) -> None:
