@@ -31,12 +31,13 @@ def _on(name: str, new: Callable[[str], str]) -> Comparison:
 
 def _peak(url: str, people: int) -> float:
     """Of a worker that executes one launch."""
-    with opened(url) as (gate, by), worker(_work, url) as working:
-        [task] = ask(gate, by, new_list(gate, by, people), 1)
-        wait(lambda: case_of_task(gate, by, task).task_status == "pending")
-        campaign = approve(gate, by, task)
-        wait(lambda: case_of(gate, by, campaign).state == COMPLETED)
-        return float(working.ask("the peak"))
+    with opened(url) as (gate, by):
+        [task] = ask(gate, by, new_list(gate, by, people), 1)  # first: a worker could not open SQLite meanwhile
+        with worker(_work, url) as working:
+            wait(lambda: case_of_task(gate, by, task).task_status == "pending")
+            campaign = approve(gate, by, task)
+            wait(lambda: case_of(gate, by, campaign).state == COMPLETED)
+            return float(working.ask("the peak"))
 
 
 def _work(url: str) -> Work:

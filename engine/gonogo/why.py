@@ -64,12 +64,18 @@ def _of_state(call: Call, case: Case) -> Iterator[Reason]:
             yield Reason("scheduled", "Its start time has not come.", case.run_start_at)
         case "paused":
             until = case.wake_at if case.waiting_for == "space" else None
-            message = f"Paused: {case.paused_reason or 'it goes on when it is resumed'}."
+            message = _sentence(f"Paused: {case.paused_reason or 'it goes on when it is resumed'}")
             yield Reason("paused", message, until, {"reason": case.paused_reason})
         case "failed":
-            yield Reason("failed", f"The launch failed: {case.launch_error}.", figures={"error": case.launch_error})
+            message = _sentence(f"The launch failed: {case.launch_error}")
+            yield Reason("failed", message, figures={"error": case.launch_error})
         case ended if ended in OVER:
             yield Reason("ended", f"The campaign is {ended}.")
+
+
+def _sentence(said: str) -> str:
+    """With one full stop: what others said may have its own."""
+    return f"{said.removesuffix('.')}."
 
 
 def _held(call: Call, case: Case) -> Iterator[Reason]:

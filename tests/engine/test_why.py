@@ -64,6 +64,12 @@ def test_a_start_time_and_a_pause_are_reasons(alive: Bench) -> None:
     assert (reason.code, reason.message) == ("paused", "Paused: bounce_rate.")
 
 
+def test_a_reason_that_ends_with_a_full_stop_gets_no_second(alive: Bench) -> None:
+    paused = alive.running()
+    alive.did(service.pause, paused.id, "The maildir can't be written.")
+    assert [each.message for each in asked(alive, paused.id)] == ["Paused: The maildir can't be written."]
+
+
 def test_while_it_sends_there_is_no_reason(alive: Bench) -> None:
     assert codes(alive, alive.running().id) == []
 
