@@ -24,7 +24,7 @@ from gonogo.call import Call, Outcome
 from gonogo.errors import Conflict, GonogoError
 from gonogo.gate import Gate
 from gonogo.questions import Answer
-from gonogo.store import replies, workspaces
+from gonogo.store import replies, standing, workspaces
 from gonogo_api import openapi
 from gonogo_api.auth import Visitor, identify, note_use, presented
 from gonogo_api.problems import (
@@ -35,6 +35,7 @@ from gonogo_api.problems import (
     REUSED,
     SILENT,
     STALE,
+    STUCK,
     Kind,
     Problem,
     Refused,
@@ -112,6 +113,10 @@ class Door:
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
         return database.at_a_glance(self.glances, workspaces.seconds_since_life) <= self.settings.executor_silence
+
+    def mail_is_stuck(self) -> bool:
+        """A launch waits for the relay, which refused it or could not be reached; decided from rows."""
+        return database.at_a_glance(self.glances, standing.mail_is_stuck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +246,15 @@ def admit(request: Request, scope: str | None) -> Visitor:
 
 
 def executing(request: Request) -> Callable[[str], str]:
-    """A dependency: launching makes no sense while nothing executes. It answers the id of a campaign that was found,
-    or raises Problem."""
+    """A dependency: launching makes no sense while nothing executes, or no mail is taken. It answers the id of a
+    campaign that was found, or raises Problem."""
     door: Door = request.app.state.door
 
     def launchable(campaign_id: str) -> str:
         if not door.executor_alive():
             raise Problem("unavailable", SILENT, "executor")
+        if door.mail_is_stuck():
+            raise Problem("unavailable", STUCK, "relay")
         return campaign_id
 
     return launchable
@@ -463,7 +470,8 @@ async def _named(request: StrictRequest) -> Named | None:
         return None
     if not (name and name.isascii() and name.isprintable() and len(name) <= MOST_OF_A_NAME):
         raise Problem("malformed", f"{IDEMPOTENCY_KEY}: expected 1 to {MOST_OF_A_NAME} printable ASCII characters")
-    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+    where = f"{request.method} {request.url.path}?{request.url.query}"
+    asked = hashlib.sha256(f"{where}\n{content_type(request)}\n".encode())
     asked.update(await request.body())
     return Named(name, asked.hexdigest())
 

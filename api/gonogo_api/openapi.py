@@ -48,7 +48,7 @@ SAMPLES: dict[Kind, tuple[Problem, str]] = {
     "limited": (Problem("limited", "Rate limit exceeded: 1200 requests"), "Too many requests of this key"),
     "unavailable": (
         Problem("unavailable", SILENT, "executor"),
-        "Nothing executes launches at the moment",
+        "Nothing executes launches at the moment, or the relay takes no mail",
     ),
     "internal": (Problem("internal", CRASHED), "A failure of our own; the log tells it by the id"),
     "stale": (

@@ -67,6 +67,7 @@ LOST = "Somebody else changed it at the same time; try again"
 STALE = "It has changed since it was read: read it again"
 REUSED = "Another request has used this Idempotency-Key"
 SILENT = "No executor has shown life lately"
+STUCK = "The relay takes no mail now"
 CRASHED = "Internal server error"
 
 

@@ -8,14 +8,20 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, ScalarNode
 
+DEEPEST = 100  # levels: more than any document that is taken as YAML has
+
 
 def read_yaml(body: bytes) -> bytes:
     """The JSON that the YAML says. No key twice, no aliases, no tags. Raises ValueError."""
     try:
         text = body.decode("utf-8")
+        depth = 0
         for event in yaml.parse(text, _Loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
                 raise ValueError("aliases and tags are not taken")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:  # at once: the scanner takes ever longer with each level
+                raise ValueError("it is nested too deeply")
         return json.dumps(yaml.load(text, _Loader)).encode()  # noqa: S506 - a SafeLoader
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(" ".join(str(error).split())) from error

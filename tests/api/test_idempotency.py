@@ -42,6 +42,19 @@ def test_a_name_that_another_request_used_is_refused(server: Server, path: str) 
     assert campaigns(house) == 1
 
 
+def test_the_same_bytes_of_another_type_are_another_request(server: Server) -> None:
+    house = House.of(server)
+    path = f"{house.client.base}/v1/campaigns/{house.draft()}/contacts"
+
+    def send(content_type: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {house.client.key}", "Idempotency-Key": "once"}
+        return requests.post(path, data=b"email", headers={**headers, "Content-Type": content_type}, timeout=30)
+
+    assert [send(each).status_code for each in ("text/csv", "TEXT/CSV; charset=utf-8")] == [200, 200]
+    answer = send("application/x-ndjson")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_reused")
+
+
 def test_names_are_each_keys_own(server: Server) -> None:
     house = House.of(server)
     ids = {post(each, "/v1/campaigns", NEW).json()["data"]["campaign"]["id"] for each in (house, house.by())}

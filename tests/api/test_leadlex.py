@@ -96,7 +96,7 @@ CALLS = [
     Ask("GET", "/v1/suppressions", READ),
     Ask("POST", "/v1/suppressions", WRITE, {"email": "ada@x.example", "reason": "complaint"}),
     Ask("DELETE", "/v1/suppressions/{email}", WRITE),
-    Ask("POST", f"{CAMPAIGN}/test-sends", WRITE, {"member_ids": [NOBODY], "step": 99}),
+    Ask("POST", f"{CAMPAIGN}/test-send", WRITE, {"member_ids": [NOBODY], "step": 99}),
     Ask("GET", f"{CAMPAIGN}/test-sends", READ),
     Ask("POST", f"{CAMPAIGN}/messages/{{message_id}}/resolve", "campaigns:execute", {"verdict": "sent"}),
     Ask("GET", f"{CAMPAIGN}/resolutions", READ),

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from support.driver_burki import Burki
+from support.driver_sonarly import Sonarly
 from support.house import House, eventually
 from support.relays import Inbox, smtp_server
-from support.server import Server
+from support.server import Server, free_port
 
 
 @pytest.fixture
@@ -66,3 +68,23 @@ def test_a_relay_that_refuses_the_sender_pauses_the_campaign_and_says_why(house:
     eventually(lambda: len(inbox.recipients), 15)
     assert len(set(inbox.recipients)) == 15  # also those of the batch that met the refusal
     assert house.data("GET", f"/v1/campaigns/{campaign}/stats")["failed"] == 0
+
+
+def test_while_the_relay_takes_nothing_a_foreign_start_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    relay = {"GONOGO_SMTP_URL": f"smtp://127.0.0.1:{free_port()}"}  # where nobody listens
+    server = Server(f"sqlite:///{tmp_path}/gonogo.db", tmp_path, relay).start()
+    try:
+        sonarly, burki, house = Sonarly(server), Burki(server), House.of(server)
+        theirs = sonarly.campaign(), burki.campaign()
+        campaign = house.draft(2)
+        assert house.start(campaign)["status"] == "active"  # nobody knows it yet
+        eventually(lambda: house.data("GET", f"/v1/campaigns/{campaign}/stats")["waiting_for"], "channel")
+        answers = sonarly.start(theirs[0]), burki.post(theirs[1], "start")
+        assert answers[0].status_code == 502
+        assert answers[0].json()["error"]["code"] == "UPSTREAM_ERROR"
+        assert (answers[1].status_code, answers[1].json()["detail"]) == (500, "Background task system unavailable")
+        assert (sonarly.status(theirs[0]), burki.status(theirs[1])) == ("draft", "draft")
+        house.data("POST", f"/v1/campaigns/{campaign}/cancel")
+        assert sonarly.start(theirs[0]).status_code == 200
+    finally:
+        server.stop()

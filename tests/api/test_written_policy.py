@@ -30,6 +30,7 @@ REFUSED = {
     "no YAML": "a: [1\n",
     "no UTF-8": "a: \udcff\n",
     "nested without end": "[" * 5000 + "]" * 5000,
+    "a megabyte of nesting": "[" * 1_000_000,
     "two documents": "a: 1\n---\na: 2\n",
 }
 

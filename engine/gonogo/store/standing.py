@@ -37,6 +37,21 @@ _WAITING = (
     .where(run.c.wake_at.is_not(None), run.c.closed_at.is_(None))
     .group_by(run.c.waiting_for)
 )
+_STUCK = sa.exists(
+    sa.select(run.c.id)
+    .join(campaign, campaign.c.id == run.c.campaign_id)
+    .where(
+        run.c.wake_at.is_not(None),
+        run.c.closed_at.is_(None),
+        run.c.waiting_for == "channel",
+        campaign.c.channel == "email",
+    )
+)
+
+
+def mail_is_stuck(connection: sa.Connection) -> bool:
+    """A launch by e-mail waits for its channel, which can't carry anything now."""
+    return bool(connection.execute(sa.select(_STUCK)).scalar())
 
 
 def ask(connection: sa.Connection, now: Instant) -> Standing:

@@ -14,7 +14,7 @@ from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
 
-router = APIRouter(prefix="/v1/campaigns/{campaign_id}/test-sends", route_class=StrictRoute, tags=["test sends"])
+router = APIRouter(prefix="/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["test sends"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
@@ -43,7 +43,7 @@ class TestSends(Shown):
     test_sends: list[TestSendShown]
 
 
-@router.post("", status_code=201, responses=says(Data[TestSends], 201))
+@router.post("/test-send", status_code=201, responses=says(Data[TestSends], 201))
 def send_tests(visit: Writer, campaign_id: Id, body: NewTestSend) -> Response:
     """Send one message of the campaign, as it reads now, to members; marked in the subject, and twenty a day."""
     if visit.named is not None:  # its answer would have to be kept in one transaction, and this takes two
@@ -54,7 +54,7 @@ def send_tests(visit: Writer, campaign_id: Id, body: NewTestSend) -> Response:
     return data(TestSends(test_sends=[_shown(view) for view in views]), 201)
 
 
-@router.get("", responses=says(Data[TestSends]))
+@router.get("/test-sends", responses=says(Data[TestSends]))
 def list_test_sends(visit: Reader, campaign_id: Id, cursor: str = "", limit: Limit = 50) -> Response:
     """The campaign's test sends, the newest first."""
     wanted = known(campaign_id)
