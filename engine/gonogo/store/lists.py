@@ -83,7 +83,8 @@ def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) 
 
 # PostgreSQL knows nothing yet of a list that grows, takes it for short, and would read all of it each time: the limit
 # makes it look for each address.
-_keys = sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String))).table_valued("address_key").render_derived()
+_given = sa.bindparam("keys", type_=postgresql.ARRAY(sa.String))
+_keys = sa.func.unnest(_given).table_valued("address_key").render_derived()
 _one = (
     sa.select(contact)
     .where(contact.c.list_id == sa.bindparam("list"), contact.c.address_key == _keys.c.address_key)
