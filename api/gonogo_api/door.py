@@ -460,7 +460,8 @@ def charset(request: Request) -> str:
 def _charset(content_type: str) -> str:
     said = Message()
     said["Content-Type"] = content_type
-    return str(said.get_content_charset("utf-8"))
+    found = said.get_param("charset", "utf-8")
+    return found.lower() if isinstance(found, str) else ""  # a name in the form of RFC 2231, which HTTP does not have
 
 
 async def _named(request: StrictRequest) -> Named | None:

@@ -68,6 +68,7 @@ STALE = "It has changed since it was read: read it again"
 REUSED = "Another request has used this Idempotency-Key"
 SILENT = "No executor has shown life lately"
 STUCK = "The relay takes no mail now"
+NO_CURSOR = "cursor: expected one that an earlier page gave"
 CRASHED = "Internal server error"
 
 

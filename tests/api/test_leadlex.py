@@ -184,6 +184,9 @@ UNREADABLE: list[tuple[str, str, Any]] = [
     ("GET", "/v1/lexi/tasks?status=happy", None),
     ("GET", "/v1/lexi/tasks?type=party", None),
     ("GET", "/v1/lexi/tasks?cursor=1", None),
+    ("GET", "/v1/campaigns?cursor=1", None),
+    ("GET", "/v1/lists?cursor=1", None),
+    ("GET", f"{CAMPAIGN}/test-sends?cursor=1", None),
 ]
 
 

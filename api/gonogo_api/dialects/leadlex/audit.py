@@ -10,7 +10,7 @@ from gonogo.store import acts
 from gonogo_api.dialects.leadlex.answers import paged
 from gonogo_api.door import Auditor, StrictRoute
 from gonogo_api.openapi import says
-from gonogo_api.problems import Problem
+from gonogo_api.problems import NO_CURSOR, Problem
 from gonogo_api.shapes import Data, Shown, iso
 
 router = APIRouter(prefix="/v1/audit", route_class=StrictRoute, tags=["audit"])
@@ -69,4 +69,4 @@ def _cursor(cursor: str) -> tuple[Instant, str, str, int] | None:
             raise ValueError(seq)
         return Instant.parse_iso(at), kind, subject, int(seq)
     except ValueError:
-        raise Problem("invalid", "cursor: expected one that an earlier page gave") from None
+        raise Problem("invalid", NO_CURSOR) from None

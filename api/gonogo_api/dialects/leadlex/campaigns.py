@@ -48,11 +48,12 @@ from gonogo_api.dialects.leadlex.shapes import (
     Verdict,
     changes_of,
     known,
+    mark,
     settings_of,
 )
 from gonogo_api.door import Approver, IfMatch, Launcher, Reader, StrictRoute, Visit, Writer, unchanged
 from gonogo_api.openapi import refuses, says
-from gonogo_api.problems import Problem, Refused
+from gonogo_api.problems import NO_CURSOR, Problem, Refused
 from gonogo_api.shapes import Data, content_of, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
@@ -89,7 +90,7 @@ def list_campaigns(visit: Reader, status: str | None = None, cursor: str = "", l
     states = contract.states(DIALECT, status) if status is not None else None
     if states == ():
         raise Problem("invalid", f"status: there is no status {status!r}")
-    found = visit.read(lambda call: reading.campaigns(call, states=states, after=cursor, limit=limit))
+    found = visit.read(lambda call: reading.campaigns(call, states=states, after=mark(cursor), limit=limit))
     now = visit.door.gate.clock.now()
     last = found[-1].case.id if len(found) == limit else None
     return paged(
@@ -327,5 +328,5 @@ def _message_cursor(cursor: str) -> tuple[str, int, int] | None:
     run, _, rest = cursor.partition(".")
     step, _, position = rest.partition(".")
     if not (_FIGURE.fullmatch(step) and _FIGURE.fullmatch(position)):
-        raise Problem("invalid", "cursor: expected one that an earlier page gave")
+        raise Problem("invalid", NO_CURSOR)
     return run, int(step), int(position)

@@ -20,7 +20,7 @@ from gonogo_api.dialects.leadlex.answers import (
     paged,
 )
 from gonogo_api.dialects.leadlex.rows import ROWS_BODY, Incoming, Rows
-from gonogo_api.dialects.leadlex.shapes import UUID, NewList, known
+from gonogo_api.dialects.leadlex.shapes import UUID, NewList, known, mark
 from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused
@@ -70,7 +70,7 @@ def create_list(visit: Writer, body: NewList) -> Response:
 @router.get("/v1/lists", responses=says(Data[Lists]))
 def list_lists(visit: Reader, cursor: str = "", limit: Limit = 50) -> Response:
     """The lists of the workspace, in order of their making."""
-    found = visit.read(lambda call: reading.contact_lists(call, after=cursor, limit=limit))
+    found = visit.read(lambda call: reading.contact_lists(call, after=mark(cursor), limit=limit))
     last = found[-1].id if len(found) == limit else None
     return paged(Lists(lists=[contact_list(view) for view in found]), last, "/v1/lists", limit=limit)
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from gonogo import rehearsing
 from gonogo.rehearsing import DAILY, Asked, RehearsalView, send_test
 from gonogo_api.dialects.leadlex.answers import data, paged
-from gonogo_api.dialects.leadlex.shapes import UUID, known
+from gonogo_api.dialects.leadlex.shapes import UUID, known, mark
 from gonogo_api.door import IDEMPOTENCY_KEY, Reader, StrictRoute, Writer
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
@@ -58,7 +58,7 @@ def send_tests(visit: Writer, campaign_id: Id, body: NewTestSend) -> Response:
 def list_test_sends(visit: Reader, campaign_id: Id, cursor: str = "", limit: Limit = 50) -> Response:
     """The campaign's test sends, the newest first."""
     wanted = known(campaign_id)
-    before = known(cursor, "test send") if cursor else ""
+    before = mark(cursor)
     found = visit.read(lambda call: rehearsing.rehearsed(call, wanted, before=before, limit=limit))
     last = found[-1].id if len(found) == limit else None
     shown = TestSends(test_sends=[_shown(view) for view in found])

@@ -9,6 +9,7 @@ from gonogo.content import Content
 from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
 from gonogo.reading import CampaignView
+from gonogo_api.problems import NO_CURSOR, Problem
 from gonogo_api.shapes import (
     Channel,
     Contacts,
@@ -161,3 +162,10 @@ def known(wanted: str, kind: str = "campaign") -> str:
     if not _UUID.fullmatch(wanted.lower()):
         raise NotFound(kind, wanted)
     return wanted.lower()
+
+
+def mark(cursor: str) -> str:
+    """Where a page begins: behind an id, or with nothing at the beginning. Raises Problem."""
+    if cursor and not _UUID.fullmatch(cursor):
+        raise Problem("invalid", NO_CURSOR)
+    return cursor

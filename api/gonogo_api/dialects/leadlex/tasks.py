@@ -31,7 +31,7 @@ from gonogo_api.dialects.leadlex.answers import (
 from gonogo_api.dialects.leadlex.shapes import UUID, Approval, Comment, known
 from gonogo_api.door import Approver, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
-from gonogo_api.problems import Problem
+from gonogo_api.problems import NO_CURSOR, Problem
 from gonogo_api.shapes import Data, Moment, Shape, iso
 
 router = APIRouter(route_class=StrictRoute, tags=["tasks"])
@@ -213,4 +213,4 @@ def _task_cursor(cursor: str) -> tuple[Instant, str] | None:
     try:
         return Instant.parse_iso(moment), task_id
     except ValueError:
-        raise Problem("invalid", "cursor: expected one that an earlier page gave") from None
+        raise Problem("invalid", NO_CURSOR) from None

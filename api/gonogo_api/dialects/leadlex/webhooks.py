@@ -11,7 +11,7 @@ from gonogo.call import Call
 from gonogo.deliveries import DeliveryView, EndpointView, Said
 from gonogo.execution.posting import Poster
 from gonogo_api.dialects.leadlex.answers import data, paged
-from gonogo_api.dialects.leadlex.shapes import UUID, known
+from gonogo_api.dialects.leadlex.shapes import UUID, known, mark
 from gonogo_api.door import IDEMPOTENCY_KEY, Admin, StrictRoute, Visit
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
@@ -116,7 +116,7 @@ def remove_webhook(visit: Admin, webhook_id: WebhookId) -> Response:
 def list_deliveries(visit: Admin, webhook_id: WebhookId, cursor: str = "", limit: Limit = 50) -> Response:
     """What it was told, and what became of it, the newest first."""
     wanted = known(webhook_id, "webhook")
-    before = known(cursor, "delivery") if cursor else ""
+    before = mark(cursor)
     found = visit.read(lambda call: deliveries.deliveries(call, wanted, before=before, limit=limit))
     last = found[-1].notice_id if len(found) == limit else None
     shown = Deliveries(deliveries=[_delivery(view) for view in found])
