@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -202,17 +201,6 @@ def test_a_long_list_is_taken_in_one_call(bench: Bench) -> None:
 
 
 # Taken off again
-
-
-@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_a_list_that_grows_is_not_read_anew_for_each_part(bench: Bench) -> None:
-    campaign = bench.draft(0)
-    read = sa.text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'gonogo_contact'")
-    with bench.call() as call:
-        for start in range(0, 10_000, 500):
-            service.add_contacts(call, campaign, people(500, start))
-        rows = call.connection.execute(read).scalar_one()
-    assert rows <= 10_000 * 3
 
 
 def test_who_was_taken_off_is_not_sent_to(bench: Bench) -> None:

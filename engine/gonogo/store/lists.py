@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from gonogo import models
 from gonogo.errors import NotFound
@@ -70,28 +69,12 @@ def change_list(connection: sa.Connection, list_id: str, **values: object) -> No
 
 def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) -> dict[str, sa.Row[Any]]:
     """The contacts that already stand in a list, by the digest of their address."""
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(_KNOWN, {"list": list_id, "keys": list(address_keys)})
-        return {row.address_key: row for row in rows}
     found = {}
     for start in range(0, len(address_keys), 500):  # a statement has a limit of parameters
         some = address_keys[start : start + 500]
         wanted = sa.select(contact).where(contact.c.list_id == list_id, contact.c.address_key.in_(some))
         found.update({row.address_key: row for row in connection.execute(wanted)})
     return found
-
-
-# PostgreSQL knows nothing yet of a list that grows, takes it for short, and would read all of it each time: the limit
-# makes it look for each address.
-_given = sa.bindparam("keys", type_=postgresql.ARRAY(sa.String))
-_keys = sa.func.unnest(_given).table_valued("address_key").render_derived()
-_one = (
-    sa.select(contact)
-    .where(contact.c.list_id == sa.bindparam("list"), contact.c.address_key == _keys.c.address_key)
-    .limit(sa.literal_column("1"))
-    .lateral()
-)
-_KNOWN = sa.select(_one).select_from(_keys.join(_one, sa.true()))
 
 
 def body(connection: sa.Connection, list_id: str, key: str) -> str | None:
