@@ -17,11 +17,10 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo.store import workspaces
 from gonogo_api import health, hosted, reference, review_page
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
-from gonogo_api.door import Door
+from gonogo_api.door import Door, executor_alive
 from gonogo_api.metrics import Measured, Metrics
 from gonogo_api.settings import Settings
 
@@ -94,10 +93,7 @@ def create_worker(settings: Settings, gate: Gate) -> Starlette:
             yield
         glances.dispose()
 
-    def alive() -> bool:
-        return database.at_a_glance(glances, workspaces.seconds_since_life) <= settings.executor_silence
-
-    routes = health.routes(alive, figures, settings.metrics_token)
+    routes = health.routes(lambda: executor_alive(glances, settings), figures, settings.metrics_token)
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: health.refused})
 
 

@@ -112,11 +112,16 @@ class Door:
 
     def executor_alive(self) -> bool:
         """An executor has shown life lately; decided from rows."""
-        return database.at_a_glance(self.glances, workspaces.seconds_since_life) <= self.settings.executor_silence
+        return executor_alive(self.glances, self.settings)
 
     def mail_is_stuck(self) -> bool:
         """A launch waits for the relay, which refused it or could not be reached; decided from rows."""
         return database.at_a_glance(self.glances, standing.mail_is_stuck)
+
+
+def executor_alive(glances: sa.Engine, settings: Settings) -> bool:
+    """Whether any executor has shown life lately, on an engine of `database.glances`."""
+    return database.at_a_glance(glances, workspaces.seconds_since_life) <= settings.executor_silence
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from gonogo_api.door import new_request_id
 from gonogo_api.metrics import Metrics
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
+HEADERS = {405: {"Allow": "GET, HEAD"}}
 
 
 def routes(executor_alive: Callable[[], bool], figures: Metrics, token: str | None) -> list[Route]:
@@ -39,5 +40,4 @@ async def refused(_: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = CODES.get(status, "internal")
     body = {"error": {"code": code, "message": code.replace("_", " ").capitalize()}}
-    allow = {"Allow": "GET, HEAD"} if status == 405 else {}  # noqa: PLR2004 - a status
-    return JSONResponse(body, status, {**allow, "X-Request-Id": new_request_id()})
+    return JSONResponse(body, status, {**HEADERS.get(status, {}), "X-Request-Id": new_request_id()})
