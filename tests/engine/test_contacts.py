@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -198,6 +199,23 @@ def test_a_long_list_is_taken_in_one_call(bench: Bench) -> None:
     assert add(bench, campaign, *people(1_700)) == Added(1_700, 0)  # more than a statement may have parameters of
     assert add(bench, campaign, *people(1_700)) == Added(0, 1_700)
     assert bench.case(campaign).contacts == 1_700
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("others", [None, 0, 50])
+def test_a_list_that_grows_is_not_read_anew_for_each_part(bench: Bench, others: int | None) -> None:
+    """Whatever PostgreSQL knows of the table: nothing, that it was empty, or that another list was short."""
+    campaign = bench.draft(0)
+    if others is not None:
+        bench.draft(others)
+        with bench.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE gonogo_contact"))
+    read = sa.text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'gonogo_contact'")
+    with bench.call() as call:
+        for start in range(0, 10_000, 500):
+            service.add_contacts(call, campaign, people(500, start))
+        rows = call.connection.execute(read).scalar_one()
+    assert rows <= 10_000 * 2
 
 
 # Taken off again

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from gonogo import models
 from gonogo.errors import NotFound
@@ -69,12 +70,34 @@ def change_list(connection: sa.Connection, list_id: str, **values: object) -> No
 
 def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) -> dict[str, sa.Row[Any]]:
     """The contacts that already stand in a list, by the digest of their address."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_SORT_NOTHING)
+        rows = connection.execute(_KNOWN, {"list": list_id, "keys": list(address_keys)}).all()
+        connection.execute(_SORT_AGAIN)
+        return {row.address_key: row for row in rows}
     found = {}
     for start in range(0, len(address_keys), 500):  # a statement has a limit of parameters
         some = address_keys[start : start + 500]
         wanted = sa.select(contact).where(contact.c.list_id == list_id, contact.c.address_key.in_(some))
         found.update({row.address_key: row for row in connection.execute(wanted)})
     return found
+
+
+# A list may grow from nothing to a million in one transaction, of which PostgreSQL has no figures: by its guess, reading
+# the whole list is as good as looking an address up, and it keeps a plan from when the list was short. So it is told
+# to take each address from its place in the index, by the one way that leaves nothing to sort.
+_keys = (
+    sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String))).table_valued("address_key").render_derived()
+)
+_next = (
+    sa.select(contact)
+    .where(contact.c.list_id == sa.bindparam("list"), contact.c.address_key >= _keys.c.address_key)
+    .order_by(contact.c.address_key)
+    .limit(sa.literal_column("1"))
+    .lateral()
+)
+_KNOWN = sa.select(_next).select_from(_keys.join(_next, _next.c.address_key == _keys.c.address_key))
+_SORT_NOTHING, _SORT_AGAIN = sa.text("SET LOCAL enable_sort = off"), sa.text("SET LOCAL enable_sort = DEFAULT")
 
 
 def body(connection: sa.Connection, list_id: str, key: str) -> str | None:
