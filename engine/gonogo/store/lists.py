@@ -83,8 +83,8 @@ def known(connection: sa.Connection, list_id: str, address_keys: Sequence[str]) 
     return found
 
 
-# A list may grow from nothing to a million in one transaction, of which PostgreSQL has no figures: by its guess, reading
-# the whole list is as good as looking an address up, and it keeps a plan from when the list was short. So it is told
+# A list may grow from nothing to a million in one transaction, of which PostgreSQL has no figures: by its guess, to
+# read the whole list is as good as to look up an address, and it keeps the plan of when the list was short. It is told
 # to take each address from its place in the index, by the one way that leaves nothing to sort.
 _keys = (
     sa.func.unnest(sa.bindparam("keys", type_=postgresql.ARRAY(sa.String))).table_valued("address_key").render_derived()
