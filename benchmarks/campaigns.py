@@ -40,10 +40,10 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def opened(
-    url: str, *, jobs: Jobs | None = None, channels: Mapping[str, Channel] | None = None
+    url: str, *, jobs: Jobs | None = None, channels: Mapping[str, Channel] | None = None, claim_batch: int = 20
 ) -> Iterator[tuple[Gate, Actor]]:
     """A gate on a new database, with a workspace in it and somebody who may do everything there."""
-    gate = Gate.open(url, jobs=jobs, channels=channels)
+    gate = Gate.open(url, jobs=jobs, channels=channels, claim_batch=claim_batch)
     with gate.engine.begin() as connection:
         workspace = gate.create_workspace(connection, "Acme")
         call = gate.call(connection, machine(workspace))

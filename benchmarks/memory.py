@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.campaigns import approve, ask, folder, new_list, opened
 from benchmarks.measure import AtMost, Comparison, peak_memory
-from benchmarks.sending import Null, case_of, case_of_task, wait
+from benchmarks.sending import BATCH, Null, case_of, case_of_task, wait
 from benchmarks.workers import Work, worker
 from gonogo.campaign import COMPLETED
 from gonogo.gate import Gate
@@ -41,6 +41,6 @@ def _peak(url: str, people: int) -> float:
 
 
 def _work(url: str) -> Work:
-    gate = Gate.open(url, channels={"email": Null()})
+    gate = Gate.open(url, channels={"email": Null()}, claim_batch=BATCH)
     gate.start_work()
     return lambda _: peak_memory()

@@ -35,7 +35,7 @@ from support.pgserver import PgServer
 from support.smtp_sink import smtp_sink
 
 RECIPIENTS = 100_000
-BATCH = 100  # as many messages as the executor claims at a time, where they go out fast
+BATCH = 100  # messages that are claimed at a time: GONOGO_CLAIM_BATCH, as a service sets it that sends much
 CONNECTIONS = 4
 ROUNDS = 3
 FIRSTS = 20
@@ -106,7 +106,7 @@ Launch = Callable[[], float]
 def launches(url: str, channel: Channel) -> Iterator[Launch]:
     """Launches as a service has them: found by the job engine in the database, with the tick beside it. Each answers
     messages a second."""
-    with opened(url, channels={"email": channel}) as (gate, by):
+    with opened(url, channels={"email": channel}, claim_batch=BATCH) as (gate, by):
         list_id = new_list(gate, by, RECIPIENTS)
         gate.start_work()
         yield partial(_launch, gate, by, list_id)
@@ -163,7 +163,7 @@ def _firsts(url: str, port: int) -> list[float]:
 def _mails(url: str) -> list[bare_smtp.Mail]:
     """The mails of a launch like the others, ready for the wire."""
     kept, jobs = Kept(), FakeJobs()
-    with opened(url, jobs=jobs, channels={"email": kept}) as (gate, by):
+    with opened(url, jobs=jobs, channels={"email": kept}, claim_batch=BATCH) as (gate, by):
         list_id = new_list(gate, by, RECIPIENTS)
         [task] = ask(gate, by, list_id, 1)
         jobs.run()

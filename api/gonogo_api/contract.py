@@ -142,6 +142,7 @@ class Offer:
 #: Calls that a dialect offers in fewer statuses than the engine's table would.
 OFFERS: dict[str, dict[str, Offer]] = {
     "burki": {
+        "pause": Offer(("running",), "Campaign is not running"),
         "stop": Offer(("running", "paused", "scheduled"), "Campaign cannot be stopped (invalid status)"),
         "re-execute": Offer(("completed", "cancelled", "failed"), "Campaign cannot be re-executed (invalid status)"),
         "unschedule": Offer(("scheduled",), "Campaign is not scheduled"),

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     webhook_private: bool = False  #: whether webhooks may lead to addresses that are not public
     public_url: str | None = None  #: where this server is reached from outside: links in messages lead there
     maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
-    claim_batch: int = Field(default=100, ge=1, le=1000)
+    claim_batch: int = Field(default=20, ge=1, le=1000)
     body_limit: int = Field(default=1_048_576, ge=1024)  #: bytes of a JSON body
     rate_limit: str = "1200/minute"  #: requests of one key; 0 is off
     hosts: dict[str, str] = {}  #: Host header -> dialect

@@ -74,7 +74,7 @@ class Gate:
         jobs: Jobs | None = None,
         clock: Clock | None = None,
         late_start: TimeDelta = TimeDelta(hours=1),
-        claim_batch: int = 100,
+        claim_batch: int = 20,
         outside: Outside | None = None,
     ) -> None:
         for lacking in database.check(engine):

@@ -36,6 +36,7 @@ LOSING = (
 )
 #: What is offered in some statuses only, and what is said in the others.
 OFFERED = {
+    "pause": (("running",), "Campaign is not running"),
     "stop": (("running", "paused", "scheduled"), "Campaign cannot be stopped (invalid status)"),
     "re-execute": (("completed", "cancelled", "failed"), "Campaign cannot be re-executed (invalid status)"),
     "unschedule": (("scheduled",), "Campaign is not scheduled"),
@@ -136,8 +137,8 @@ def test_the_task_is_the_run_and_not_the_approval(burki: Burki) -> None:
 
 
 def test_a_paused_campaign_goes_on_under_the_same_task(burki: Burki) -> None:
-    wire_id = burki.campaign(scheduled_time=AHEAD)
-    first = burki.start(wire_id).json()["task_id"]
+    wire_id = running(burki)
+    first = burki.case(wire_id).run_id
     assert burki.post(wire_id, "pause").json()["status"] == "paused"
     again = burki.start(wire_id)
     assert (again.status_code, again.json()["task_id"]) == (200, first)

@@ -13,7 +13,7 @@ from gonogo_api.settings import Settings
 def test_every_setting_has_a_variable_and_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Settings().check()
     assert (plain.database_url, plain.maildir) == ("sqlite:///gonogo.db", Path("gonogo-mail"))
-    assert (plain.claim_batch, plain.body_limit, plain.late, plain.hosts) == (100, 1_048_576, TimeDelta(hours=1), {})
+    assert (plain.claim_batch, plain.body_limit, plain.late, plain.hosts) == (20, 1_048_576, TimeDelta(hours=1), {})
 
     for name, value in {
         "DATABASE_URL": "postgresql:///x",

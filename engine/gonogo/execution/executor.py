@@ -75,7 +75,7 @@ class Executor:
         clock: Clock,
         channels: Mapping[str, Channel],
         *,
-        claim_batch: int = 100,
+        claim_batch: int = 20,
         late_start: TimeDelta = TimeDelta(hours=1),
         links: Links | None = None,
     ) -> None:

@@ -48,8 +48,6 @@ def render(problem: Problem, _: Request) -> Response:
 
 
 def refuse(refused: Refused, _: Request) -> Response:
-    if refused.event == "pause":
-        return _error(400, "Campaign is not running")
     if refused.event == "start" and refused.blockers[0].code != contract.NOT_OFFERED:
         return _error(400, _of_start(refused))
     return _error(400, contract.told(DIALECT, refused.blockers[0]))

@@ -31,9 +31,13 @@ def start(visit: Writer, campaign_id: Number, executing: Executing) -> Response:
 
 @router.post("/pause", responses=STEP)
 def pause(visit: Writer, campaign_id: Number) -> Response:
-    """Stop contacting people until the campaign is started again."""
-    outcome = visit.step("pause", lambda call: service.pause(call, found(call, campaign_id)))
-    return json_response(done("Campaign paused", outcome.case))
+    """Stop contacting people until the campaign is started again; what only waits for its time is unscheduled."""
+
+    def halt(call: Call) -> Outcome:
+        held = _offered(call, campaign_id, "pause")
+        return held if held.refused else service.pause(call, held.case.id)
+
+    return json_response(done("Campaign paused", visit.step("pause", halt).case))
 
 
 @router.post("/stop", responses=STEP)
