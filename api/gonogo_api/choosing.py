@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gonogo.models import DIALECTS
 from gonogo_api.auth import PREFIXES, Visitor, bearer
-from gonogo_api.door import new_request_id
+from gonogo_api.problems import new_request_id
 from gonogo_api.rates import Allowance
 
 #: The path under which seed 000 is served where it comes from.

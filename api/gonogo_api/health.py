@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gonogo_api.door import new_request_id
 from gonogo_api.metrics import Metrics
+from gonogo_api.problems import new_request_id
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
 HEADERS = {405: {"Allow": "GET, HEAD"}}

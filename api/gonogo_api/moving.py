@@ -32,10 +32,10 @@ from gonogo_api.dialects.burki import shapes as burki
 from gonogo_api.dialects.leadlex import shapes as leadlex
 from gonogo_api.dialects.leadterra import shapes as leadterra
 from gonogo_api.dialects.sonarly import shapes as sonarly
-from gonogo_api.door import read_json
 from gonogo_api.problems import invalid_request
 from gonogo_api.rows import TRUTH, Found, Lines, Row, csv_contacts, csv_rows, ndjson_rows
 from gonogo_api.shapes import content_of
+from gonogo_api.strict import read_json
 
 Shape = TypeVar("Shape", bound=BaseModel)
 

@@ -1,6 +1,7 @@
 """What can go wrong with a request, before a dialect puts it into its own words."""
 
 import logging
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -196,3 +197,8 @@ def _path(location: Sequence[object]) -> str:
 
 def json_response(body: object, status: int = 200) -> Response:
     return JSONResponse(body, status_code=status)
+
+
+def new_request_id() -> str:
+    """24 hex digits, as Sonarly's trace ids are."""
+    return uuid.uuid4().hex[:24]

@@ -26,11 +26,12 @@ from gonogo.execution.links import Links
 from gonogo.policy import Requirement
 from gonogo.review_mail import CHOICES, Link
 from gonogo_api.auth import Visitor, identify, note_use
-from gonogo_api.door import Door, Visit
+from gonogo_api.door import Door
 from gonogo_api.hosted import links_for
 from gonogo_api.problems import Problem
 from gonogo_api.public import ALLOWED, METHODS, answer, template
 from gonogo_api.rates import Limiter
+from gonogo_api.visits import Visit
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 from fastapi.exceptions import RequestValidationError
 
 from gonogo.errors import Invalid
-from gonogo_api.door import read_json
+from gonogo_api.strict import read_json
 
 Row = Mapping[str, Any]
 Found = Row | Invalid

@@ -27,7 +27,8 @@ from gonogo.store import workspaces as store
 from gonogo.testing.fake_jobs import FakeJobs
 from gonogo_api.app import APPS
 from gonogo_api.auth import PREFIXES, Visitor, bearer, identify, issue, revoke, rotate, told, well_formed
-from gonogo_api.door import Door, StrictRoute, _scopes
+from gonogo_api.door import Door
+from gonogo_api.routes import StrictRoute, _scopes
 from gonogo_api.settings import Settings
 from support.engine import HandClock
 from support.house import House, refusal

@@ -39,7 +39,7 @@ from gonogo_api.dialects.leadlex.explaining import (
     explained,
     simulated,
 )
-from gonogo_api.door import read_json
+from gonogo_api.strict import read_json
 from gonogo_api.yaml_body import read_yaml
 
 policy = typer.Typer(help="Policies: put into force, and tried before.", no_args_is_help=True)

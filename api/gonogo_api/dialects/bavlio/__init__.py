@@ -5,8 +5,9 @@ from fastapi import FastAPI
 from gonogo_api.dialects.bavlio import blocks, campaigns
 from gonogo_api.dialects.bavlio.errors import refuse, render, shape
 from gonogo_api.dialects.bavlio.shapes import DIALECT
-from gonogo_api.door import Door, dialect_app
+from gonogo_api.door import Door
 from gonogo_api.problems import install
+from gonogo_api.routes import dialect_app
 
 ABOUT = """Campaigns as Bavlio's clients know them: steps with variants, made of templates, sent to the rows of data
 sets.

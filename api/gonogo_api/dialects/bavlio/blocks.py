@@ -17,9 +17,10 @@ from gonogo_api.dialects.bavlio.answers import (
     template,
 )
 from gonogo_api.dialects.bavlio.shapes import DATASET, TEMPLATE, Id, NewDataset, NewRows, NewTemplate
-from gonogo_api.door import Reader, StrictRoute, Writer
 from gonogo_api.openapi import says
 from gonogo_api.problems import json_response
+from gonogo_api.routes import StrictRoute
+from gonogo_api.visits import Reader, Writer
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, tags=["datasets and templates"])
 

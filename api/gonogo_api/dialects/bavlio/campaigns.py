@@ -14,10 +14,11 @@ from gonogo_api import contract
 from gonogo_api.dialects.bavlio import answers
 from gonogo_api.dialects.bavlio.answers import Campaigns, CampaignShown, Launched, Preflight, campaign
 from gonogo_api.dialects.bavlio.shapes import DIALECT, CampaignEdit, Id, NewCampaign, changes_of, found
-from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
+from gonogo_api.routes import StrictRoute
+from gonogo_api.visits import Reader, Visit, Writer
 
 router = APIRouter(prefix="/api/v1/campaigns", route_class=StrictRoute, tags=["campaigns"])
 Limit = Annotated[int, Query(ge=1, le=200)]

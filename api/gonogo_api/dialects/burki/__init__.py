@@ -5,8 +5,9 @@ from fastapi import FastAPI
 from gonogo_api.dialects.burki import campaigns, running
 from gonogo_api.dialects.burki.errors import refuse, render, shape
 from gonogo_api.dialects.burki.shapes import DIALECT
-from gonogo_api.door import Door, dialect_app
+from gonogo_api.door import Door
 from gonogo_api.problems import install
+from gonogo_api.routes import dialect_app
 
 ABOUT = """Campaigns as Burki's clients know them: an assistant does the talking, contacts are added or imported as CSV.
 

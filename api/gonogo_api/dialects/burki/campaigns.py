@@ -36,11 +36,12 @@ from gonogo_api.dialects.burki.shapes import (
     found,
     text_of,
 )
-from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
+from gonogo_api.routes import StrictRoute
 from gonogo_api.rows import Row
+from gonogo_api.visits import Reader, Visit, Writer
 
 router = APIRouter(prefix="/api/v1", route_class=StrictRoute, tags=["assistants and campaigns"])
 CsvContacts = Annotated[Sequence[Row], Depends(csv_contacts)]

@@ -9,9 +9,10 @@ from gonogo.store import cases
 from gonogo_api import contract
 from gonogo_api.dialects.burki.answers import STARTED, Done, Started, done, started
 from gonogo_api.dialects.burki.shapes import DIALECT, Again, Number, Schedule, found
-from gonogo_api.door import Executing, StrictRoute, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused, json_response
+from gonogo_api.routes import StrictRoute
+from gonogo_api.visits import Executing, Writer
 
 router = APIRouter(prefix="/api/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["execution"])
 OK = 200

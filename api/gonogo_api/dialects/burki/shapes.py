@@ -14,10 +14,10 @@ from gonogo.errors import Invalid
 from gonogo.models import Document
 from gonogo.store import cases
 from gonogo_api import rows
-from gonogo_api.door import content_type
 from gonogo_api.problems import Problem
 from gonogo_api.rows import Lines, Row, all_or_none
 from gonogo_api.shapes import Contacts, Long, LooseShape, Moment, Name, Text
+from gonogo_api.strict import content_type
 
 DIALECT = "burki"
 Number = Annotated[int, Path(description="An integer id")]

@@ -22,8 +22,9 @@ from gonogo_api.dialects.leadlex import (
 )
 from gonogo_api.dialects.leadlex.errors import Error, refuse, render
 from gonogo_api.dialects.leadlex.shapes import DIALECT
-from gonogo_api.door import Door, dialect_app
+from gonogo_api.door import Door
 from gonogo_api.problems import install
+from gonogo_api.routes import dialect_app
 from gonogo_api.watching import Watcher
 
 ABOUT = """The house API. Everything the service can do is reachable here.

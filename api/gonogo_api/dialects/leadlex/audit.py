@@ -8,10 +8,11 @@ from whenever import Instant
 from gonogo.models import Document
 from gonogo.store import acts
 from gonogo_api.dialects.leadlex.answers import paged
-from gonogo_api.door import Auditor, StrictRoute
 from gonogo_api.openapi import says
 from gonogo_api.problems import NO_CURSOR, Problem
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shown, iso
+from gonogo_api.visits import Auditor
 
 router = APIRouter(prefix="/v1/audit", route_class=StrictRoute, tags=["audit"])
 Limit = Annotated[int, Query(ge=1, le=200)]

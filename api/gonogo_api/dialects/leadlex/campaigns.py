@@ -13,6 +13,7 @@ from gonogo.reading import CampaignView
 from gonogo.service import Draft
 from gonogo.store import ledger
 from gonogo_api import contract
+from gonogo_api.conditional import IfMatch, unchanged
 from gonogo_api.dialects.leadlex.answers import (
     STARTED,
     Campaigns,
@@ -51,10 +52,11 @@ from gonogo_api.dialects.leadlex.shapes import (
     mark,
     settings_of,
 )
-from gonogo_api.door import Approver, IfMatch, Launcher, Reader, StrictRoute, Visit, Writer, unchanged
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import NO_CURSOR, Problem, Refused
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, content_of, iso
+from gonogo_api.visits import Approver, Launcher, Reader, Visit, Writer
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]

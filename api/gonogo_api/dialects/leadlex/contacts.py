@@ -21,11 +21,12 @@ from gonogo_api.dialects.leadlex.answers import (
 )
 from gonogo_api.dialects.leadlex.rows import ROWS_BODY, Incoming, Rows
 from gonogo_api.dialects.leadlex.shapes import UUID, NewList, known, mark
-from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import Refused
+from gonogo_api.routes import StrictRoute
 from gonogo_api.rows import Row
 from gonogo_api.shapes import Data, rejected_rows
+from gonogo_api.visits import Reader, Visit, Writer
 
 router = APIRouter(route_class=StrictRoute, tags=["contacts"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]

@@ -20,9 +20,10 @@ from gonogo_api.dialects.leadlex.answers import (
     data,
 )
 from gonogo_api.dialects.leadlex.shapes import DIALECT, UUID, known
-from gonogo_api.door import PolicyWriter, Reader, StrictRoute
 from gonogo_api.openapi import refuses, says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
+from gonogo_api.visits import PolicyWriter, Reader
 
 router = APIRouter(route_class=StrictRoute)
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]

@@ -10,9 +10,10 @@ from gonogo.call import Call
 from gonogo.store import people
 from gonogo_api.dialects.leadlex.answers import Decider, data, deciders
 from gonogo_api.dialects.leadlex.shapes import UUID, known
-from gonogo_api.door import Admin, Approver, Reader, StrictRoute
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Moment, Shape, Shown, iso
+from gonogo_api.visits import Admin, Approver, Reader
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["groups"])
 GroupName = Annotated[str, Path(description="Name of the group", max_length=groups.LONGEST_NAME)]

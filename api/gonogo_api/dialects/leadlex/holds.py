@@ -11,9 +11,10 @@ from gonogo.errors import NotFound
 from gonogo.models import Document
 from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.dialects.leadlex.shapes import UUID, known
-from gonogo_api.door import Admin, Approver, Reader, StrictRoute
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Shape, Shown, iso, one_of
+from gonogo_api.visits import Admin, Approver, Reader
 
 router = APIRouter(prefix="/v1/holds", route_class=StrictRoute, tags=["holds"])
 HoldId = Annotated[str, Path(description="Hold UUID", json_schema_extra=UUID)]

@@ -10,10 +10,11 @@ from gonogo.call import Call
 from gonogo_api import auth
 from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.dialects.leadlex.shapes import DIALECT
-from gonogo_api.door import IDEMPOTENCY_KEY, Admin, StrictRoute, Visit, grantable
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Moment, Shape, Shown, iso
+from gonogo_api.visits import IDEMPOTENCY_KEY, Admin, Visit, grantable
 
 router = APIRouter(route_class=StrictRoute, tags=["keys"])
 KeyId = Annotated[str, Path(description="The key's public part")]

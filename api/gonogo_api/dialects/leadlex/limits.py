@@ -11,9 +11,10 @@ from gonogo.call import Call
 from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
 from gonogo_api.dialects.leadlex.answers import data
-from gonogo_api.door import Admin, StrictRoute, Visit
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown
+from gonogo_api.visits import Admin, Visit
 
 router = APIRouter(prefix="/v1/limits", route_class=StrictRoute, tags=["limits"])
 Email = Annotated[str, Path(description="The sender's address", max_length=254)]

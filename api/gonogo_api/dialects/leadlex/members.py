@@ -10,9 +10,10 @@ from gonogo.call import Call
 from gonogo.reading import MemberView
 from gonogo_api.dialects.leadlex.answers import Members, OneMember, data, member
 from gonogo_api.dialects.leadlex.shapes import UUID, known
-from gonogo_api.door import Admin, StrictRoute, grantable
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Name, Shape
+from gonogo_api.visits import Admin, grantable
 
 router = APIRouter(prefix="/v1/members", route_class=StrictRoute, tags=["members"])
 MemberId = Annotated[str, Path(description="Member UUID", json_schema_extra=UUID)]

@@ -7,11 +7,13 @@ from gonogo.asking import document_of
 from gonogo.call import Call
 from gonogo.models import Document
 from gonogo.seal import digest
+from gonogo_api.conditional import IfMatch, unchanged
 from gonogo_api.dialects.leadlex.answers import PolicyShown, PolicyVersion, PolicyVersions, PolicyWritten, Valid, data
 from gonogo_api.dialects.leadlex.written import POLICY_BODY, Written
-from gonogo_api.door import IfMatch, PolicyWriter, Reader, StrictRoute, unchanged
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, iso
+from gonogo_api.visits import PolicyWriter, Reader
 
 router = APIRouter(prefix="/v1/policy", route_class=StrictRoute, tags=["policy"])
 

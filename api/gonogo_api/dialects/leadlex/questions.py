@@ -28,8 +28,8 @@ from gonogo_api.dialects.leadlex.answers import (
     standing,
     votes,
 )
-from gonogo_api.door import Visit
 from gonogo_api.shapes import iso
+from gonogo_api.visits import Visit
 
 DESCRIPTIONS = {
     "policy_change": "Put version {} of the policy into force",

@@ -9,10 +9,11 @@ from gonogo import rehearsing
 from gonogo.rehearsing import DAILY, Asked, RehearsalView, send_test
 from gonogo_api.dialects.leadlex.answers import data, paged
 from gonogo_api.dialects.leadlex.shapes import UUID, known, mark
-from gonogo_api.door import IDEMPOTENCY_KEY, Reader, StrictRoute, Writer
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
+from gonogo_api.visits import IDEMPOTENCY_KEY, Reader, Writer
 
 router = APIRouter(prefix="/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["test sends"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]

@@ -7,9 +7,10 @@ from pydantic import Field, model_validator
 
 from gonogo.responses import Answer, Told, respond
 from gonogo_api.dialects.leadlex.answers import data
-from gonogo_api.door import StrictRoute, Writer
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Moment, Shape, Shown, one_of
+from gonogo_api.visits import Writer
 
 router = APIRouter(prefix="/v1/responses", route_class=StrictRoute, tags=["responses"])
 

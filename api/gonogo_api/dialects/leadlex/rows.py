@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from gonogo_api.dialects.leadlex.shapes import NewContacts
-from gonogo_api.door import content_type
 from gonogo_api.problems import JSON, Problem
 from gonogo_api.rows import Found, Lines, Row, all_or_none, csv_contacts, ndjson_rows
+from gonogo_api.strict import content_type
 
 Rows = Callable[[], Iterator[Row]]  # reads the body, from its beginning
 

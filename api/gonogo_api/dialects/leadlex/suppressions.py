@@ -8,9 +8,10 @@ from pydantic import Field
 from gonogo import responses
 from gonogo.models import SUPPRESSIONS
 from gonogo_api.dialects.leadlex.answers import data
-from gonogo_api.door import Reader, StrictRoute, Writer
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
+from gonogo_api.visits import Reader, Writer
 
 router = APIRouter(prefix="/v1/suppressions", route_class=StrictRoute, tags=["suppressions"])
 ABOUT = "An e-mail address, or a telephone number in international form"

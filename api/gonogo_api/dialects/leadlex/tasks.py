@@ -29,10 +29,11 @@ from gonogo_api.dialects.leadlex.answers import (
     whole_task,
 )
 from gonogo_api.dialects.leadlex.shapes import UUID, Approval, Comment, known
-from gonogo_api.door import Approver, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.problems import NO_CURSOR, Problem
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Moment, Shape, iso
+from gonogo_api.visits import Approver, Visit, Writer
 
 router = APIRouter(route_class=StrictRoute, tags=["tasks"])
 TaskId = Annotated[str, Path(description="Task UUID", json_schema_extra=UUID)]

@@ -18,9 +18,10 @@ from gonogo.why import Reason, held_up, why
 from gonogo_api import contract
 from gonogo_api.dialects.leadlex.answers import CampaignWord, data
 from gonogo_api.dialects.leadlex.shapes import DIALECT, UUID, known
-from gonogo_api.door import Reader, StrictRoute
 from gonogo_api.openapi import says
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shown, iso
+from gonogo_api.visits import Reader
 from gonogo_api.watching import Watcher, event
 
 router = APIRouter(route_class=StrictRoute, tags=["campaigns"])

@@ -12,10 +12,11 @@ from gonogo.deliveries import DeliveryView, EndpointView, Said
 from gonogo.execution.posting import Poster
 from gonogo_api.dialects.leadlex.answers import data, paged
 from gonogo_api.dialects.leadlex.shapes import UUID, known, mark
-from gonogo_api.door import IDEMPOTENCY_KEY, Admin, StrictRoute, Visit
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
+from gonogo_api.visits import IDEMPOTENCY_KEY, Admin, Visit
 
 router = APIRouter(prefix="/v1/webhooks", route_class=StrictRoute, tags=["webhooks"])
 WebhookId = Annotated[str, Path(description="Webhook UUID", json_schema_extra=UUID)]

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from gonogo.errors import Mistake
-from gonogo_api.door import content_type, read_json
 from gonogo_api.problems import JSON, Problem
+from gonogo_api.strict import content_type, read_json
 from gonogo_api.yaml_body import read_yaml
 
 YAML = ("application/yaml", "application/x-yaml", "text/yaml")  # the first is RFC 9512's

@@ -5,8 +5,9 @@ from fastapi import FastAPI
 from gonogo_api.dialects.leadterra import campaigns, pools
 from gonogo_api.dialects.leadterra.errors import Error, refuse, render
 from gonogo_api.dialects.leadterra.shapes import DIALECT, NewCampaign
-from gonogo_api.door import Door, dialect_app
+from gonogo_api.door import Door
 from gonogo_api.problems import install
+from gonogo_api.routes import dialect_app
 
 __all__ = ["NewCampaign", "app"]
 

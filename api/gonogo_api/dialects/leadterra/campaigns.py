@@ -33,11 +33,12 @@ from gonogo_api.dialects.leadterra.answers import (
 )
 from gonogo_api.dialects.leadterra.errors import approval_required
 from gonogo_api.dialects.leadterra.shapes import DIALECT, BulkLeads, NewCampaign, NewLeads, NewStep
-from gonogo_api.door import Reader, StrictRoute, Visit, Writer
 from gonogo_api.openapi import refuses, says
 from gonogo_api.paging import linked
 from gonogo_api.problems import Refused, json_response
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import iso_seconds, rejected_rows
+from gonogo_api.visits import Reader, Visit, Writer
 
 OK = 200
 _ID = re.compile(r"camp_[0-9A-Za-z]{1,64}")

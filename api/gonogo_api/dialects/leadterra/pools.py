@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path, Response
 from gonogo import limits
 from gonogo.call import Call
 from gonogo_api.dialects.leadterra.answers import Pool, Pools
-from gonogo_api.door import Reader, StrictRoute
 from gonogo_api.openapi import says
 from gonogo_api.problems import Problem, json_response
+from gonogo_api.routes import StrictRoute
+from gonogo_api.visits import Reader
 
 router = APIRouter(prefix="/v1/sender-pools", route_class=StrictRoute, tags=["sender pools"])
 DEFAULT = "pool_default"

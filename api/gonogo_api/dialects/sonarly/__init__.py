@@ -5,8 +5,9 @@ from fastapi import FastAPI
 from gonogo_api.dialects.sonarly import campaigns
 from gonogo_api.dialects.sonarly.errors import error_shape, refuse, render
 from gonogo_api.dialects.sonarly.shapes import DIALECT, OWN, NewCampaign
-from gonogo_api.door import Door, dialect_app
+from gonogo_api.door import Door
 from gonogo_api.problems import install
+from gonogo_api.routes import dialect_app
 
 __all__ = ["OWN", "NewCampaign", "app"]
 

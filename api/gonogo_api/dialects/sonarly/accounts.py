@@ -8,8 +8,8 @@ from fastapi import Depends, Path, Request, Response
 from gonogo.store.cases import Case
 from gonogo_api.dialects.sonarly.answers import CampaignShown, Envelope, OneCampaign, campaign
 from gonogo_api.dialects.sonarly.shapes import well_formed
-from gonogo_api.door import Visit, needs
 from gonogo_api.problems import Problem, json_response
+from gonogo_api.visits import Visit, needs
 
 T = TypeVar("T")
 

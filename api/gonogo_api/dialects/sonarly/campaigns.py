@@ -26,11 +26,12 @@ from gonogo_api.dialects.sonarly.answers import (
     WithLeads,
 )
 from gonogo_api.dialects.sonarly.shapes import DIALECT, OWN, NewCampaign, NewLeads, well_formed
-from gonogo_api.door import Executing, StrictRoute
 from gonogo_api.openapi import refuses, says
 from gonogo_api.paging import linked
 from gonogo_api.problems import Problem, Refused, json_response
+from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import rejected_rows
+from gonogo_api.visits import Executing
 
 router = APIRouter(prefix="/v1/accounts/{accountGroupId}/campaigns", route_class=StrictRoute, tags=["campaigns"])
 
