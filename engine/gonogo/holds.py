@@ -31,7 +31,7 @@ def lift_hold(call: Call, hold_id: str, *, everything: bool = False) -> None:
         raise NotFound("hold", hold_id)
     if found.lifted_at is None:
         throttles.lift_hold(call.connection, hold_id, call.by.person, call.now)
-        throttles.wake_held(call.connection, workspace, call.now)
+        throttles.wake(call.connection, workspace, "hold", call.now)
 
 
 def holds(call: Call, *, everything: bool = False) -> list[Document]:

@@ -3,6 +3,7 @@
 from gonogo.call import Call
 from gonogo.errors import Invalid
 from gonogo.execution.throttle import DEFAULTS
+from gonogo.execution.waiting import LIMITS
 from gonogo.models import Document
 from gonogo.store import throttles, workspaces
 from gonogo.store.throttles import Limit
@@ -21,12 +22,18 @@ def set_cap(call: Call, kind: str, subject: str, daily: int, zone: str = "UTC") 
         raise Invalid.at("daily", f"expected 0 to {MOST_A_DAY}")
     if not zone_exists(zone):
         raise Invalid.at("zone", "expected an IANA time zone, such as Europe/Berlin")
-    throttles.set_cap(call.connection, call.by.workspace, Limit(kind, subject, daily, zone), kind, subject)
+    _put(call, Limit(kind, subject, daily, zone), kind, subject)
 
 
 def remove_cap(call: Call, kind: str, subject: str) -> None:
     """No daily limit any more."""
-    throttles.set_cap(call.connection, call.by.workspace, None, kind, subject)
+    _put(call, None, kind, subject)
+
+
+def _put(call: Call, limit: Limit | None, kind: str, subject: str) -> None:
+    """What waits for the limit that was looks again."""
+    throttles.set_cap(call.connection, call.by.workspace, limit, kind, subject)
+    throttles.wake(call.connection, call.by.workspace, LIMITS[kind], call.now)
 
 
 def caps(call: Call) -> list[Document]:

@@ -111,6 +111,7 @@ class _Writing:
             "chain": proposal.chain,
             "steps": proposal.steps,
             **dict.fromkeys(_NONE_YET, 0),
+            **_interval(case, self.call.now),
         }
         cases.add_run(connection, {**row, "warnings": []})
         taken = lists.snapshot(connection, case, proposal.steps, row["id"])
@@ -127,7 +128,7 @@ class _Writing:
             run_start_at=proposal.start_at,
             warnings=[],
             **{name: row[name] for name in _RUN_ECHO},
-            **_FRESH_RUN,
+            **(_FRESH_RUN | _interval(case, self.call.now)),
             **_NO_TASK,
         )
         if proposal.ruling is not None:
@@ -366,6 +367,13 @@ def first_nudge(requirement: Requirement, now: Instant) -> Document:
     return {"escalates_at": escalates, "nudge_at": min(ahead, default=None)}
 
 
+def _interval(case: Case, now: Instant) -> Document:
+    """The interval between two messages that the next run, too, must keep to."""
+    if case.waiting_for != "interval" or case.wake_at is None or case.wake_at <= now:
+        return {}
+    return {"wake_at": case.wake_at, "waiting_for": "interval"}
+
+
 _ASLEEP: Document = dict.fromkeys(("wake_at", "waiting_for"))
 _NONE_YET = ("step", "cursor", "sent", "rejected", "failed", "unknown", "skipped", "deferred", "bounced")
 _RUN_ECHO = (
@@ -375,7 +383,7 @@ _RUN_ECHO = (
 _FRESH_RUN: Document = dict.fromkeys(
     (
         "seal", "wake_at", "waiting_for", "waiting_since", "trouble", "begun_at", "closed_at", "closed_as",
-        "paused_reason", "launch_error", "rate_limited_until",
+        "paused_reason", "launch_error", "rate_limited_until", "tried_before",
     )
 )  # fmt: skip
 _NO_TASK: Document = dict.fromkeys(

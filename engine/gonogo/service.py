@@ -274,6 +274,10 @@ def withdraw(call: Call, task_id: str) -> Outcome:
 def pause(call: Call, campaign_id: str, reason: str = "person") -> Outcome:
     """Stop handing out messages. What was handed over stays out; what is left waits for `resume`."""
     case = _current(call, campaign_id)
+    if case.state == PAUSED and case.run_id and case.waiting_for == "space":  # by itself it would go on
+        by_itself: Document = {"wake_at": None, "waiting_for": None, "paused_reason": reason}
+        cases.change_run(call.connection, case.run_id, **by_itself)
+        case = replace(case, **by_itself)
     decision = decide(CAMPAIGN, case.state, "pause", facts_of(call, case))
     return record(call, case, "pause", decision, Change(run={"paused_reason": reason}, figures={"reason": reason}))
 

@@ -250,6 +250,25 @@ def test_a_full_disk_pauses_with_the_reason_and_goes_on_once_there_is_space(benc
     assert sorted(bench.sink.addresses) == sorted(everybody(10))
 
 
+def test_what_a_person_paused_stays_so_also_where_it_waited_for_space(bench: Bench) -> None:
+    def full(_: Message) -> Receipt:
+        raise ChannelUnavailable("No space left on device.", "space")
+
+    bench.sink.answers = full
+    case = bench.launched(3)
+    bench.jobs.run()
+    assert bench.case(case.id).paused_reason == "No space left on device."
+    bench.do(service.pause, case.id)
+    assert (bench.case(case.id).paused_reason, bench.case(case.id).wake_at) == ("person", None)
+    bench.sink.answers = lambda _: None
+    bench.clock.move(TimeDelta(hours=1))
+    finish(bench)
+    assert (bench.case(case.id).state, bench.sink.addresses) == ("paused", [])
+    bench.did(service.resume, case.id)
+    finish(bench)
+    assert bench.case(case.id).state == "completed"
+
+
 def test_of_a_batch_that_came_back_in_parts_every_part_is_what_it_is(bench: Bench) -> None:
     """A channel that sends side by side leaves out what stands between."""
     deliver, calls = bench.sink.deliver, []

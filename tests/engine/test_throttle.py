@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 from threading import Thread
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from gonogo.actor import machine
 from gonogo.addresses import address_key
 from gonogo.content import Content, Step, Template, Variant
 from gonogo.errors import NotFound
-from gonogo.execution.channels import Message, Receipt
+from gonogo.execution.channels import ChannelUnavailable, Message, Receipt
 from gonogo.execution.sending import RETRIES
 from gonogo.store import lists, throttles
 from gonogo.store.cases import Case
@@ -83,6 +84,18 @@ def test_pausing_and_resuming_does_not_shorten_an_interval(bench: Bench) -> None
     assert sent(bench) == 2
 
 
+def test_another_run_of_the_launch_does_not_shorten_an_interval(bench: Bench) -> None:
+    case = bench.launched(3, settings={"min_interval_seconds": 90})
+    bench.jobs.run()
+    bench.clock.move(TimeDelta(seconds=30))
+    bench.did(service.revoke, case.id, by=bench.bob)
+    bench.did(service.approve, bench.did(service.resume, case.id).task_id, by=bench.cid)
+    bench.jobs.run()
+    assert sent(bench) == 1
+    pass_time(bench, TimeDelta(seconds=60))
+    assert sent(bench) == 2
+
+
 # Daily limits
 
 
@@ -144,6 +157,77 @@ def test_a_limit_of_nothing_sends_nothing(bench: Bench) -> None:
     case = bench.launched(2, sender=SENDER)
     bench.jobs.run()
     assert (sent(bench), bench.case(case.id).waiting_for) == (0, "sender_limit")
+
+
+@pytest.mark.parametrize("change", ["raised", "removed"])
+def test_what_waits_for_a_limit_goes_on_when_it_is_raised_or_removed(bench: Bench, change: str) -> None:
+    with bench.call() as call:
+        limits.set_cap(call, "pool", "spring", 3)
+    case = bench.launched(9, settings={"pool": "spring"})
+    bench.jobs.run()
+    assert asleep(bench, case)[0] == "pool_limit"
+    with bench.call() as call:
+        if change == "raised":
+            limits.set_cap(call, "pool", "spring", 8)
+        else:
+            limits.remove_cap(call, "pool", "spring")
+    pass_time(bench, TimeDelta(seconds=1))
+    assert sent(bench) == (8 if change == "raised" else 9)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_limit_that_is_raised_while_a_run_begins_to_wait_for_it_wakes_that_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bench.call() as call:
+        limits.set_cap(call, "pool", "spring", 0)
+    caps = throttles.caps
+
+    def remove() -> None:
+        with bench.call() as call:
+            limits.remove_cap(call, "pool", "spring")
+
+    removing = Thread(target=remove)
+
+    def found_just_before(connection: sa.Connection, *asked: str) -> list[throttles.Limit]:
+        found = caps(connection, *asked)
+        removing.start()
+        removing.join(0.3)  # it waits for us: what it must wake is not written yet
+        assert removing.is_alive()
+        return found
+
+    case = bench.launched(3, settings={"pool": "spring"})
+    monkeypatch.setattr(throttles, "caps", found_just_before)
+    bench.jobs.run()
+    monkeypatch.undo()
+    removing.join(10)
+    pass_time(bench, TimeDelta(seconds=1))
+    assert (sent(bench), bench.case(case.id).state) == (3, "completed")
+
+
+def test_a_limit_is_about_what_went_out(bench: Bench) -> None:
+    bench.sink.answers = lambda message: (
+        Receipt("deferred", "450") if message.address in ("p0@example.com", "p3@example.com") else None
+    )
+    with bench.call() as call:
+        limits.set_cap(call, "sender", "go@acme.example", 4)
+    case = bench.launched(6, sender=SENDER)
+    bench.jobs.run()
+    assert bench.states(case.id) == {"sent": 4, "deferred": 2}
+    with bench.call() as call:
+        assert limits.caps(call)[0]["used_today"] == 4
+
+
+def test_a_relay_that_takes_nothing_uses_up_no_limit(bench: Bench) -> None:
+    case = bench.launched(6, settings={"daily_limit": 5})
+    bench.sink.answers = down
+    for _ in range(20):
+        bench.jobs.run()
+        pass_time(bench, TimeDelta(minutes=5))
+    assert asleep(bench, case)[0] == "channel"
+    bench.sink.answers = lambda _: None
+    pass_time(bench, TimeDelta(minutes=5))
+    assert (bench.case(case.id).sent, asleep(bench, case)[0]) == (5, "daily_limit")
 
 
 # Holds
@@ -227,6 +311,10 @@ def test_a_hold_of_another_workspace_is_none_of_ours(bench: Bench) -> None:
 # Refused for now
 
 
+def down(_: Message) -> Receipt:
+    raise ChannelUnavailable("The relay can't be reached.")
+
+
 def later(message: Message) -> Receipt | None:
     return Receipt("deferred", "421 try later") if message.address == "p1@example.com" else None
 
@@ -260,6 +348,19 @@ def test_a_channel_may_ask_for_more_patience(bench: Bench) -> None:
     case = bench.launched(1)
     bench.jobs.run()
     assert asleep(bench, case) == ("retry", NOW + TimeDelta(hours=2))
+
+
+@pytest.mark.parametrize("patience", [43_200, 999_999_999, 252_455_616_000.0, float("inf")])
+def test_however_long_a_channel_asks_to_wait_it_is_over_within_a_day(bench: Bench, patience: float) -> None:
+    bench.sink.answers = lambda message: (
+        Receipt("deferred", "429", patience) if message.address == "p1@example.com" else None
+    )
+    case = bench.launched(3)
+    bench.jobs.run()
+    assert bench.states(case.id) == {"sent": 2, "deferred": 1}
+    for _ in range(24):
+        pass_time(bench, HOUR)
+    assert (bench.states(case.id), bench.case(case.id).state) == ({"sent": 2, "failed": 1}, "completed")
 
 
 def test_a_second_message_waits_for_everybodys_first(bench: Bench) -> None:
@@ -340,6 +441,37 @@ def test_so_does_one_that_bounces_too_often(bench: Bench) -> None:
     assert (paused.state, paused.paused_reason, paused.rejected) == ("paused", "bounce_rate", 3)
 
 
+@pytest.mark.parametrize(("state", "reason"), [("rejected", "bounce_rate"), ("failed", "error_rate")])
+def test_who_resumes_it_has_seen_what_went_wrong(bench: Bench, state: Any, reason: str) -> None:
+    with bench.call() as call:
+        limits.set_failure_limits(call, bounce_rate=0.4, error_rate=0.4, at_least=4)
+    bench.sink.answers = lambda message: Receipt(state, "no") if int(message.address[1]) % 8 < 2 else None
+    case = bench.launched(9)
+    bench.jobs.run()
+    assert (bench.case(case.id).paused_reason, bench.states(case.id)) == (reason, {"sent": 2, state: 2})
+    bench.did(service.resume, case.id)
+    bench.jobs.run()  # the next four go well, and the ninth goes wrong, which is too few to tell
+    assert (bench.case(case.id).state, bench.states(case.id)) == ("completed", {"sent": 6, state: 3})
+
+
+def test_a_launch_that_goes_wrong_again_pauses_again(bench: Bench) -> None:
+    with bench.call() as call:
+        limits.set_failure_limits(call, error_rate=0.4, at_least=4)
+    bench.sink.answers = lambda _: Receipt("failed", "no")
+    case = bench.launched(12)
+    for tried in (4, 8):
+        bench.jobs.run()
+        assert (bench.case(case.id).paused_reason, bench.states(case.id)) == ("error_rate", {"failed": tried})
+        bench.did(service.resume, case.id)
+
+
+def test_a_launch_of_which_all_was_tried_is_over_however_it_went(bench: Bench) -> None:
+    with bench.call() as call:
+        limits.set_failure_limits(call, error_rate=0.1, at_least=4)
+    bench.sink.answers = lambda _: Receipt("failed", "no")
+    assert bench.ended(4).state == "completed"
+
+
 # Who is not written to
 
 
@@ -369,6 +501,19 @@ def test_who_answered_is_left_in_peace_by_what_was_under_way_and_not_for_ever(be
     case = bench.launched(2, content=SEQUENCE)
     bench.jobs.run()
     assert bench.states(case.id) == {"sent": 1, "skipped": 1}
+
+
+def test_who_answered_is_left_in_peace_by_what_the_launch_goes_on_with(bench: Bench) -> None:
+    case = bench.launched(2, content=SEQUENCE)
+    bench.jobs.run()
+    bench.clock.move(HOUR)
+    suppress(bench, "p1@example.com", "reply")
+    bench.clock.move(HOUR)
+    bench.did(service.revoke, case.id, by=bench.bob)
+    bench.did(service.approve, bench.did(service.resume, case.id).task_id, by=bench.cid)
+    bench.jobs.run()
+    pass_time(bench, DAY * 3)
+    assert bench.states(case.id) == {"sent": 3, "skipped": 1}
 
 
 # Variants

@@ -32,7 +32,7 @@ from gonogo.execution.links import Links
 from gonogo.execution.rendering import supplied
 from gonogo.execution.segment import Ending, Segment
 from gonogo.execution.sending import Said, send
-from gonogo.execution.throttle import Leave, Throttle, too_many_failures
+from gonogo.execution.throttle import Leave, Throttle, too_many_failures, tried
 from gonogo.execution.waiting import LIMITS
 from gonogo.jobs import Jobs
 from gonogo.models import Document
@@ -173,7 +173,7 @@ class Executor:
             throttle=Throttle.of(case.id, settings, sender),
             links=self.links,
             salt=workspaces.get(call.connection, case.workspace).salt,
-            opened_at=opened_at,
+            since=cases.proposed_first(call.connection, case),
             deadline=self.monotonic() + LEASE.total("seconds"),
             size=min(FIRST_BATCH, self.claim_batch),
         )
@@ -211,6 +211,8 @@ class Executor:
             call.connection, run_id=held.run_id, step=held.step, token=held.token, now=call.now, settled=settled
         )
         ledger.count_minute(call.connection, held.run_id, counts, call.now)
+        if held.leave is not None and counts.get("deferred"):
+            held.leave.used(call, -counts["deferred"])  # daily limits are about what went out
         return counts
 
     def _leave(self, call: Call, held: Segment, case: Case, counts: dict[str, int]) -> Leave | Ending:
@@ -219,7 +221,7 @@ class Executor:
             return Ending("stopped")
         if held.trouble is not None:
             return self._trouble(call, held, case)
-        if wrong := too_many_failures(case, counts):
+        if ledger.unclaimed(case) + counts.get("deferred", 0) > 0 and (wrong := too_many_failures(case, counts)):
             return Ending("pauses", wrong)
         if held.batches >= BATCHES or self.draining.is_set():
             return Ending("hands_on")
@@ -253,6 +255,7 @@ class Executor:
         ledger.claim(connection, case, held.token, now, fresh, skipped)
         batch = [(each, said[each.position]) for each in (*again, *fresh) if each.position not in skipped]
         leave.used(call, len(batch))
+        held.leave = leave
         counts["skipped"] = counts.get("skipped", 0) + len(skipped)
         counts["deferred"] = counts.get("deferred", 0) - len(again)
         values: Document = {} if case.waiting_for is None else dict(_CLEARED)
@@ -274,7 +277,7 @@ class Executor:
     ) -> dict[int, str]:
         """Who is not written to after all, by position, and why."""
         keys = {position: address_key(held.salt, each["address"]) for position, each in said.items()}
-        reasons = throttles.suppressed(call.connection, held.workspace, list(keys.values()), held.opened_at)
+        reasons = throttles.suppressed(call.connection, held.workspace, list(keys.values()), held.since)
         skipped = {position: reasons[key] for position, key in keys.items() if key in reasons}
         skipped |= dict.fromkeys(ledger.refused_before(call.connection, case, list(said)), "bounce")
         return skipped | {each.position: "the recipient was erased" for each in found if each.body is None}
@@ -295,7 +298,7 @@ class Executor:
         return Ending("done") if retry_at is None else Ending("waits", "retry", retry_at)
 
     def _end(self, call: Call, held: Segment, case: Case, counts: dict[str, int], ending: Ending) -> None:
-        values = self._values(call, held, case, ending)
+        values = self._values(call, held, case, counts, ending)
         ledger.progress(call.connection, held.run_id, counts, values)
         ledger.drop_lease(call.connection, held.token)
         if ending.kind == "pauses" or ending.reason == "space":
@@ -308,11 +311,13 @@ class Executor:
         elif ending.kind in ("done", "stopped") and values.get("wake_at") is None:
             service.complete(call, case.id)  # refused while somebody else's messages are in flight
 
-    def _values(self, call: Call, held: Segment, case: Case, ending: Ending) -> Document:
+    def _values(self, call: Call, held: Segment, case: Case, counts: dict[str, int], ending: Ending) -> Document:
         """What the run's row tells from now on."""
         if ending.kind == "done":
             due = self._due(held, case)
             return {"step": held.step + 1, "cursor": 0, **_CLEARED, "wake_at": due, "waiting_for": due and "step"}
+        if ending.kind == "pauses" and held.trouble is None:
+            return {"tried_before": tried(case, counts)}  # whoever resumes it has seen these
         if ending.kind != "waits":
             return {}
         since = case.waiting_since if case.trouble is not None and held.trouble is not None else call.now

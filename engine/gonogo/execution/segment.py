@@ -8,7 +8,7 @@ from whenever import Instant
 from gonogo.content import Compiled, Content
 from gonogo.execution.channels import Channel
 from gonogo.execution.links import Links
-from gonogo.execution.throttle import Throttle
+from gonogo.execution.throttle import Leave, Throttle
 from gonogo.models import Document
 
 
@@ -31,10 +31,11 @@ class Segment:
     throttle: Throttle
     links: Links | None
     salt: bytes
-    opened_at: Instant
+    since: Instant  # when the launch was proposed at first, whatever run of it this is
     deadline: float  # on the monotonic clock: after it nothing may be sent under this lease
     size: int  # of the next batch
     batches: int = 0
+    leave: Leave | None = None  # under which the last batch was claimed
     trouble: str | None = None  # why the channel can't carry anything now
     cure: str = "time"
 

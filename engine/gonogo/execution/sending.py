@@ -1,6 +1,7 @@
 """One batch: messages made, handed to the channel, and what became of each."""
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from whenever import Instant, TimeDelta
 
@@ -38,17 +39,19 @@ def send(
         if receipt is not None:
             settled.append(_settled(claimed, receipt, over_at))
         elif delivery.trouble is not None:  # nobody tried it, so nothing of it counts as tried
-            settled.append(Settled(claimed.position, "deferred", delivery.trouble, over_at, tried=False))
+            settled.append(Settled(claimed.position, "deferred", delivery.trouble, over_at, tries=0))
     return settled
 
 
 def _settled(claimed: Claimed, receipt: Receipt, now: Instant) -> Settled:
     if receipt.state != "deferred":
         return Settled(claimed.position, receipt.state, receipt.reason)
-    if claimed.tries == len(RETRIES):
+    left = [wait.total("seconds") for wait in RETRIES[claimed.tries :]]
+    if not left:
         return Settled(claimed.position, "failed", receipt.reason)
-    wait = max(RETRIES[claimed.tries], TimeDelta(seconds=receipt.retry_after))
-    return Settled(claimed.position, "deferred", receipt.reason, now + wait)
+    wait = min(max(left[0], receipt.retry_after), sum(left))  # whatever a receiver asks for, the day ends as it would
+    passed = sum(until <= wait for until in accumulate(left))
+    return Settled(claimed.position, "deferred", receipt.reason, now + TimeDelta(seconds=wait), tries=passed)
 
 
 def _message(held: Segment, claimed: Claimed, said: Document, now: Instant) -> Message:

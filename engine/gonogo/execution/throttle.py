@@ -26,7 +26,7 @@ class Leave:
     of: tuple[tuple[Limit, str], ...] = ()  # each with the day that it is about
 
     def used(self, call: Call, count: int) -> None:
-        """So many were claimed."""
+        """So many were claimed; fewer than none, where some of them did not go out after all."""
         for limit, day in self.of:
             throttles.use(call.connection, call.by.workspace, limit.kind, limit.subject, day, count)
 
@@ -74,20 +74,24 @@ class Throttle:
 
 
 def too_many_failures(case: Case, counts: dict[str, int]) -> str | None:
-    """Why a launch that goes wrong too often should stop, once enough was tried; None while it goes well."""
+    """Why a launch that goes wrong too often should stop, once enough was tried since it last did; None while it goes
+    well."""
     rates = {**DEFAULTS, **(case.limits or {})}
-
-    def sum_of(*names: str) -> int:
-        return sum((getattr(case, name) or 0) + counts.get(name, 0) for name in names)
-
-    tried = sum_of("sent", "rejected", "failed", "unknown")
-    if tried < rates["at_least"]:
+    before = case.tried_before or {}
+    since = {name: count - before.get(name, 0) for name, count in tried(case, counts).items()}
+    if not since["at_least"] or since["at_least"] < rates["at_least"]:
         return None
-    for name, wrong in (("bounce_rate", sum_of("rejected", "bounced")), ("error_rate", sum_of("failed"))):
-        if wrong / tried > rates[name]:
-            return name
-    return None
+    return next((name for name in RATES if since[name] / since["at_least"] > rates[name]), None)
 
 
+def tried(case: Case, counts: dict[str, int]) -> dict[str, int]:
+    """How many messages of a run were tried, and how many went wrong, by the limit that they count for."""
+    kinds = {"at_least": ("sent", "rejected", "failed", "unknown"), **RATES}
+    return {
+        limit: sum((getattr(case, name) or 0) + counts.get(name, 0) for name in names) for limit, names in kinds.items()
+    }
+
+
+RATES = {"bounce_rate": ("rejected", "bounced"), "error_rate": ("failed",)}
 #: Of what was tried: bounced or refused for good; failed; and how many must have been tried.
 DEFAULTS: Document = {"bounce_rate": 0.1, "error_rate": 0.25, "at_least": 100}

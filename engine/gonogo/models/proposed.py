@@ -83,6 +83,8 @@ class Run(Base, table=True):
     complained: int = added(0)
     replied: int = added(0)
     unsubscribed: int = added(0)
+    #: What had been tried, and had gone wrong, when it last paused because too much had.
+    tried_before: dict[str, int] | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))
 
 
 class Audience(Base, table=True):

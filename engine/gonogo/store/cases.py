@@ -92,6 +92,7 @@ class Case:
     skipped: int | None = None
     deferred: int | None = None
     bounced: int | None = None
+    tried_before: dict[str, int] | None = None
     # the task: the one named, else the one of the present run
     task_id: str | None = None
     task_run_id: str | None = None
@@ -143,6 +144,7 @@ _FIELDS: dict[str, sa.Column[Any]] = {
             "recipients", "chain", "steps", "warnings", "seal", "step", "cursor", "wake_at", "waiting_for",
             "waiting_since", "trouble", "begun_at", "closed_at", "closed_as", "paused_reason", "launch_error",
             "rate_limited_until", "sent", "rejected", "failed", "unknown", "skipped", "deferred", "bounced",
+            "tried_before",
         )
     },
     "task_id": task.c.id,
@@ -363,6 +365,15 @@ def pinned(connection: sa.Connection, run_id: str) -> tuple[str, str, str]:
     wanted = sa.select(run.c.content_id, run.c.sender_id, run.c.settings_id).where(run.c.id == run_id)
     content_id, sender_id, settings_id = connection.execute(wanted).one()
     return content_id, sender_id, settings_id
+
+
+def proposed_first(connection: sa.Connection, case: Case) -> Instant:
+    """When the launch was proposed that the present run is, or continues."""
+    of_launch = sa.select(sa.func.min(run.c.opened_at)).where(
+        run.c.campaign_id == case.id, run.c.generation == case.generation
+    )
+    found: Instant = connection.execute(of_launch).scalar_one()
+    return found
 
 
 #: What a run pinned, and what was asked of people about it.

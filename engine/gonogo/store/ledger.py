@@ -244,14 +244,14 @@ _SETTLE_SENT = (
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of one message, and why it was not sent. What is deferred has its next try; it counts as tried if it
-    was."""
+    """What became of one message, and why it was not sent. What is deferred has its next try, and counts as tried so
+    many times more: not at all where nobody tried it, and more than once where it waits longer than for one try."""
 
     position: int
     state: str = "sent"
     reason: str = ""
     retry_at: Instant | None = None
-    tried: bool = True
+    tries: int = 1
 
 
 def settle(
@@ -273,7 +273,7 @@ def settle(
             "to": each.state,
             "over": None if waits else now,
             "why": each.reason,
-            "more_tries": 1 if waits and each.tried else 0,
+            "more_tries": each.tries if waits else 0,
             "again_at": each.retry_at if waits else None,
         }
         counts[each.state] = counts.get(each.state, 0) + connection.execute(_SETTLE_ONE, row).rowcount

@@ -77,26 +77,31 @@ def lift_hold(connection: sa.Connection, hold_id: str, by: str, now: Instant) ->
     connection.execute(hold.update().where(hold.c.id == hold_id).values(lifted_by=by, lifted_at=now))
 
 
-def wake_held(connection: sa.Connection, workspace_id: str | None, now: Instant) -> None:
-    """Have every run that waits for a hold look again."""
+def wake(connection: sa.Connection, workspace_id: str | None, waiting_for: str, now: Instant) -> None:
+    """Have every run of a workspace, or of all, that waits for this look again."""
     mine = sa.select(campaign.c.id)
     if workspace_id is not None:
         mine = mine.where(campaign.c.workspace_id == workspace_id)
-    waiting = run.update().where(run.c.waiting_for == "hold", run.c.campaign_id.in_(mine)).values(wake_at=now)
+    waiting = run.update().where(run.c.waiting_for == waiting_for, run.c.campaign_id.in_(mine)).values(wake_at=now)
     connection.execute(waiting)
 
 
 # Daily limits
 
-_CAPS = sa.select(cap.c.kind, cap.c.subject, cap.c.daily, cap.c.zone).where(
-    cap.c.workspace_id == bindparam("workspace"),
-    ((cap.c.kind == "sender") & (cap.c.subject == bindparam("sender")))
-    | ((cap.c.kind == "pool") & (cap.c.subject == bindparam("pool"))),
+_CAPS = (
+    sa.select(cap.c.kind, cap.c.subject, cap.c.daily, cap.c.zone)
+    .where(
+        cap.c.workspace_id == bindparam("workspace"),
+        ((cap.c.kind == "sender") & (cap.c.subject == bindparam("sender")))
+        | ((cap.c.kind == "pool") & (cap.c.subject == bindparam("pool"))),
+    )
+    .with_for_update(read=True)
 )
 
 
 def caps(connection: sa.Connection, workspace_id: str, sender: str, pool: str) -> list[Limit]:
-    """What is set for a sender and a pool."""
+    """What is set for a sender and a pool. None of it is changed until the transaction ends: whoever changes a limit
+    wakes what waits for it, and must see that this run does."""
     asked = {"workspace": workspace_id, "sender": sender, "pool": pool}
     return [Limit(*row) for row in connection.execute(_CAPS, asked)]
 

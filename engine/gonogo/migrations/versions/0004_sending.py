@@ -44,6 +44,7 @@ def _columns() -> None:
     op.add_column("gonogo_run", sa.Column("complained", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("replied", sa.Integer(), server_default="0", nullable=False))
     op.add_column("gonogo_run", sa.Column("unsubscribed", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("gonogo_run", sa.Column("tried_before", sa.JSON(none_as_null=True), nullable=True))
     op.create_index(
         "gonogo_run_under_way_idx",
         "gonogo_run",
