@@ -17,7 +17,7 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo_api import health, hosted, reference, review_page
+from gonogo_api import events, health, hosted, reference, review_page
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door, executor_alive
@@ -36,7 +36,7 @@ APPS = {
 def open_gate(settings: Settings) -> Gate:
     """The gate that the settings describe, with its channels; the database is migrated already."""
     engine = database.connect(settings.database_url)
-    poster = Poster(private_allowed=settings.webhook_private)
+    poster = Poster(private_allowed=settings.allow_private_webhooks)
     channels = {**plugged_in(), "email": email_channel(settings)}
     if settings.webhook_url and settings.webhook_secret:
         channels["webhook"] = Webhook(settings.webhook_url, settings.webhook_secret, poster=poster)
@@ -75,6 +75,7 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
     routes = [
         *hosted.routes(door),
         *review_page.routes(door),
+        events.route(door, apps["leadlex"]),
         *health.routes(door.executor_alive, figures, settings.metrics_token),
         *(Route(f"/docs{slash}", docs) for slash in ("", "/")),
     ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +25,15 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Who sent a request and what is left to that key; or why it is answered with a failure, in the dialect's shape."""
+
+    visitor: Visitor | None = None
+    allowance: Allowance | None = None
+    failure: Exception | None = None
+
+
 class Front:
     """The first thing a request meets: finds its dialect and who sent it, and hands it on."""
 
@@ -41,24 +51,18 @@ class Front:
             await send({"type": "websocket.close"})
             return
         headers = Headers(scope=scope)
-        authorization = headers.get("authorization")
-        visitor, allowance, failure = None, None, None
-        if bearer(authorization):
-            try:
-                visitor, allowance = await self.meet(authorization)
-            except DBAPIError as error:
-                failure = error  # told in the dialect's shape, once that is known
+        knock = await self._knock(headers.get("authorization"))
         mount, path = mounted(scope["path"])
-        dialect = mount or self._chosen(headers, visitor, path)
-        app = self.apps[dialect]
-        stamps = {"X-Request-Id": new_request_id()}
-        told = {"visitor": visitor, "allowance": allowance, "failure": failure, "request_id": stamps["X-Request-Id"]}
-        if allowance is not None and app.state.house:
-            stamps |= allowance.headers
-        inner = {**scope, **told, "path": path, "raw_path": path.encode()}
-        if scope["method"] == "HEAD":
-            inner["method"] = "GET"  # the same headers; the server below sends no body
-        await app(inner, receive, _stamped(send, stamps, scope["path"].removesuffix("/").removesuffix(path)))
+        dialect = mount or self._chosen(headers, knock.visitor, path)
+        await hand_on(self.apps[dialect], knock, path, scope, receive, send)
+
+    async def _knock(self, authorization: str | None) -> Knock:
+        if not bearer(authorization):
+            return Knock()
+        try:
+            return Knock(*await self.meet(authorization))
+        except DBAPIError as error:
+            return Knock(failure=error)
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()
@@ -67,6 +71,19 @@ class Front:
         if visitor is not None:
             return visitor.dialect
         return by_prefix(bearer(headers.get("authorization"))) or by_shape(path)
+
+
+async def hand_on(app: FastAPI, knock: Knock, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a dialect answer, as if it had been asked at this path."""
+    request_id = new_request_id()
+    stamps = {"X-Request-Id": request_id}
+    if knock.allowance is not None and app.state.house:
+        stamps |= knock.allowance.headers
+    told = {"visitor": knock.visitor, "allowance": knock.allowance, "failure": knock.failure, "request_id": request_id}
+    inner = {**scope, **told, "path": path, "raw_path": path.encode()}
+    if scope["method"] == "HEAD":
+        inner["method"] = "GET"  # the same headers; the server below sends no body
+    await app(inner, receive, _stamped(send, stamps, scope["path"].removesuffix("/").removesuffix(path)))
 
 
 def mounted(path: str) -> tuple[str | None, str]:

@@ -6,7 +6,8 @@ from starlette.concurrency import run_in_threadpool
 from gonogo import database
 from gonogo.gate import Gate
 from gonogo.store import standing, workspaces
-from gonogo_api.auth import Visitor, identify, note_use, presented
+from gonogo_api import channels
+from gonogo_api.auth import Visitor, identify, note_use, owner, presented
 from gonogo_api.rates import Allowance, Limiter
 from gonogo_api.settings import Settings
 from gonogo_api.writing import GroupCommit
@@ -17,6 +18,7 @@ class Door:
 
     def __init__(self, gate: Gate, settings: Settings, pepper: bytes) -> None:
         self.gate, self.settings, self.pepper = gate, settings, pepper
+        self.channels = channels.kinds(gate.executor.channels)
         self.commits = GroupCommit(gate.engine)
         self.reader, self.glances = database.reader(gate.engine), database.glances(gate.engine)
         self.limiter = Limiter(settings.rate_limit, self.glances) if settings.rate_limit != "0" else None
@@ -42,6 +44,10 @@ class Door:
             await run_in_threadpool(self._note, visitor)
         return visitor, self._counted(visitor)
 
+    async def meet_owner(self, key_id: str) -> tuple[Visitor | None, Allowance | None]:
+        """The same for a request that has proved otherwise which key let it in."""
+        return await run_in_threadpool(self._met_owner, key_id)
+
     def who(self, authorization: str | None) -> Visitor | None:
         """Who a request says it is from; None for a missing key, and for one that is unknown. Its use is noted."""
         key, now = presented(authorization), self.gate.clock.now()
@@ -54,6 +60,13 @@ class Door:
 
     def _met(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         visitor = self.who(authorization)
+        return visitor, self._counted(visitor)
+
+    def _met_owner(self, key_id: str) -> tuple[Visitor | None, Allowance | None]:
+        now = self.gate.clock.now()
+        visitor = database.at_a_glance(self.glances, lambda connection: owner(connection, key_id, now))
+        if visitor is not None and visitor.alive:
+            self._note(visitor)
         return visitor, self._counted(visitor)
 
     def _note(self, visitor: Visitor) -> None:

@@ -8,7 +8,7 @@ somebody reopens it. Everything is taken or nothing: the functions raise NotTake
 import json
 import re
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +27,7 @@ from gonogo.errors import GonogoError, Invalid, Mistake, NotFound
 from gonogo.models import Document
 from gonogo.service import Draft
 from gonogo.store import cases, workspaces
+from gonogo_api import channels
 from gonogo_api.dialects.bavlio import shapes as bavlio
 from gonogo_api.dialects.burki import shapes as burki
 from gonogo_api.dialects.leadlex import shapes as leadlex
@@ -276,18 +277,20 @@ def import_campaigns(call: Call, source: Source) -> int:
     """Make the campaigns of a file in the workspace's dialect, as drafts or cancelled; answers how many. Raises
     NotTaken and NotFound."""
     dialect = workspaces.get(call.connection, call.by.workspace).dialect
-    mistakes, made = _Mistakes(), 0
+    mistakes, made, kinds = _Mistakes(), 0, channels.installed()
     for at, row in mistakes.passing(source.lines, source.campaigns(ORIGINS[dialect].columns)):
         with mistakes.of(at):
-            _import(call, dialect, row)
+            _import(call, dialect, row, kinds)
             made += 1
     mistakes.check()
     return made
 
 
-def _import(call: Call, dialect: str, row: Row) -> None:
+def _import(call: Call, dialect: str, row: Row, kinds: Sequence[str]) -> None:
     launched = _was_launched(row)
-    made = service.create(call, _draft(call, dialect, row)).case
+    draft = _draft(call, dialect, row)
+    channels.check(draft.channel, kinds)
+    made = service.create(call, draft).case
     if launched:
         service.cancel(call, made.id)
 

@@ -87,6 +87,8 @@ def _made(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = made.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):  # the framework's own, which nobody is ever shown
         schemas.pop(name, None)
+    if app.state.house:
+        schemas["NewCampaign"]["properties"]["channel"]["enum"] = [*app.state.door.channels]
     made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "An API key"}}
     for method, path, operation in _operations(made):
         if app.state.house:

@@ -1,6 +1,7 @@
 """What the server is told through the environment: GONOGO_*."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,12 +12,17 @@ import limits
 import sqlalchemy as sa
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 from whenever import TimeDelta
 
 from gonogo.errors import DatabaseUnusable
 from gonogo.execution.posting import Target, key_of
 from gonogo.execution.smtp import Relay
 from gonogo.models import DIALECTS
+
+#: A name or an address of a host, as it stands in URLs.
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 
 
 class Settings(BaseSettings):
@@ -29,7 +35,7 @@ class Settings(BaseSettings):
     smtp_connections: int = Field(default=4, ge=1, le=100)  #: to the relay, side by side
     webhook_url: str | None = None  #: where messages of the channel webhook are POSTed to
     webhook_secret: str | None = None  #: signs them: whsec_ and base64
-    webhook_private: bool = False  #: whether webhooks may lead to addresses that are not public
+    allow_private_webhooks: bool = False  #: whether webhooks may lead to addresses that are not public
     public_url: str | None = None  #: where this server is reached from outside: links in messages lead there
     maildir: Path = Path("gonogo-mail")  #: where e-mail goes while no relay is set up
     claim_batch: int = Field(default=20, ge=1, le=1000)
@@ -56,6 +62,7 @@ class Settings(BaseSettings):
             "HOSTS": self._check_hosts,
             "SMTP_URL": self._check_relay,
             "WEBHOOK_URL": self._check_webhook,
+            "PUBLIC_URL": self._check_public_url,
             "RATE_LIMIT": self._check_rate,
             "LATE_START": self._check_late,
         }
@@ -85,6 +92,12 @@ class Settings(BaseSettings):
             Target.parse(self.webhook_url)
             key_of(self.webhook_secret)
 
+    def _check_public_url(self) -> None:
+        if self.public_url and not _leads_to_a_server(self.public_url):
+            raise ValueError(
+                "expected http:// or https:// and a host in ASCII, perhaps with a port and a path, and nothing else"
+            )
+
     def _check_rate(self) -> None:
         try:
             if self.rate_limit != "0":
@@ -109,6 +122,18 @@ class Settings(BaseSettings):
         """Raise DatabaseUnusable where there is no pepper and no file to make one beside; writes nothing."""
         if not self.pepper and not self.database_url.startswith("sqlite"):
             raise DatabaseUnusable("set GONOGO_PEPPER to a long random text: the keys' MACs are made with it")
+
+
+def _leads_to_a_server(url: str) -> bool:
+    """It is an address of HTTP without user, query and fragment, and nothing in it would have to be escaped."""
+    try:
+        parts = parse_url(url)
+    except LocationParseError:
+        return False
+    is_plain = parts.url.lower() == url.lower() and (parts.auth, parts.query, parts.fragment) == (None, None, None)
+    return (
+        is_plain and parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.host or "")) and parts.port != 0
+    )
 
 
 def _beside(path: Path) -> bytes:

@@ -1,13 +1,13 @@
 """Values that several dialects take, as Pydantic reads them."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
+from typing import Annotated, Any, Generic, Self, TypeVar, overload
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
 from typing_extensions import TypedDict
 from whenever import Instant, OffsetDateTime, PlainDateTime
 
-from gonogo.addresses import email_problem
+from gonogo.addresses import carried, email_problem
 from gonogo.contacts import Added
 from gonogo.content import Content, Step, Template, Variant
 
@@ -84,7 +84,9 @@ def _email(text: str) -> str:
 
 Moment = Annotated[Instant, BeforeValidator(read_instant)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-Channel = Literal["email", "sms", "webhook"]
+#: A sender's address, in the one form that mail carries: campaigns, limits and holds name the same one.
+Sender = Annotated[Email, AfterValidator(carried)]
+Channel = Annotated[str, Field(max_length=100)]  #: which kinds there are, the server knows
 
 
 Weight = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -121,7 +123,7 @@ class StepShape(Shape):
 
 
 class SenderShape(Shape):
-    email: Email
+    email: Sender
     name: Annotated[str, Field(max_length=200)] = ""
 
 

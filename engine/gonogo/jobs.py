@@ -21,8 +21,9 @@ import sqlalchemy as sa
 Handler = Callable[..., Any]
 
 DEFAULT_QUEUE = "default"
-#: How many jobs of each queue one process runs at a time, unless it is told otherwise.
-QUEUES: Mapping[str, int] = MappingProxyType({DEFAULT_QUEUE: 8})
+#: How many jobs of each queue one process runs at a time, unless it is told otherwise. Mail has a queue of its own, and
+#: other channels have one together: whoever waits for a slow relay stands in nobody else's way.
+QUEUES: Mapping[str, int] = MappingProxyType({DEFAULT_QUEUE: 8, "email": 8, "channels": 8})
 
 
 class Jobs(Protocol):

@@ -43,7 +43,7 @@ class DbosJobs:
         engine: sa.Engine,
         *,
         queues: Mapping[str, int] = QUEUES,
-        poll: float = 0.1,
+        poll: float = 0.2,
         heartbeat: float = 1.0,
         dead_after: float = 5.0,
     ) -> None:

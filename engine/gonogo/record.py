@@ -54,13 +54,12 @@ def record(call: Call, case: Case, event: Event, decision: Decision[Facts], chan
     """Write the decision down; a refusal writes nothing."""
     change = change or Change()
     findings = change.proposal.findings if change.proposal else ()
+    if decision.move is not None:
+        case = _Writing(call, case, event, decision.move, change).write()
     outcome = decision.to or "refused"
     told = {"workspace": case.workspace, "campaign": case.id, "run": case.run_id}
     log.info("%s: %s", event, outcome, extra={"decided": event, "outcome": outcome, **told})
-    if decision.move is None:
-        return Outcome(case, decision.blockers, findings)
-    writing = _Writing(call, case, event, decision.move, change)
-    return Outcome(writing.write(), (), findings)
+    return Outcome(case, decision.blockers, findings)
 
 
 class _Writing:
@@ -356,7 +355,9 @@ def dispatch(call: Call, case: Case, segment: int = 0) -> None:
     """Hand a segment of the present run to the executor, with its permit, in the caller's transaction."""
     permit = str(case.permit_id)
     key = f"run-{case.run_id}-{case.dispatch}-{segment}"
-    call.jobs.enqueue(call.connection, "segment", key, case.workspace, case.id, case.dispatch, segment, permit)
+    queue = "email" if case.channel == "email" else "channels"
+    args = (case.workspace, case.id, case.dispatch, segment, permit)
+    call.jobs.enqueue(call.connection, "segment", key, *args, queue=queue)
 
 
 def first_nudge(requirement: Requirement, now: Instant) -> Document:

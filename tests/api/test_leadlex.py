@@ -93,6 +93,7 @@ CALLS = [
     Ask("GET", "/v1/webhooks/{webhook_id}/deliveries", "admin"),
     Ask("POST", "/v1/webhooks/{webhook_id}/deliveries/{notice_id}/replay", "admin"),
     Ask("POST", "/v1/responses", WRITE, {"responses": [{"message": f"{NOBODY}.0.0", "kind": "bounce"}]}),
+    Ask("GET", "/v1/responses/url", WRITE),
     Ask("GET", "/v1/suppressions", READ),
     Ask("POST", "/v1/suppressions", WRITE, {"email": "ada@x.example", "reason": "complaint"}),
     Ask("DELETE", "/v1/suppressions/{email}", WRITE),

@@ -178,6 +178,18 @@ def test_everything_that_the_house_takes_is_read_from_a_cell(server: Server, tmp
     assert {name: shown[name] for name in said} == said
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".ndjson"])
+def test_a_sender_comes_in_in_the_form_that_mail_carries(server: Server, tmp_path: Path, suffix: str) -> None:
+    move, wire_id = mover(server, tmp_path, "leadlex"), str(uuid.uuid4())
+    row = campaign(wire_id, sender={"email": "go@bücher.example", "name": "Bücher"})
+    assert move("campaigns", [row], suffix).json == {"campaigns": 1}
+    assert move.shown(wire_id)["sender"] == {"email": "go@xn--bcher-kva.example", "name": "Bücher"}
+    row = campaign(str(uuid.uuid4()), sender={"email": "grüße@acme.example", "name": ""})
+    refused = move("campaigns", [row], suffix)
+    assert refused.code == 1
+    assert "row 0: sender.email: " in refused.err
+
+
 def test_what_a_row_leaves_out_is_as_a_new_campaigns(server: Server, tmp_path: Path) -> None:
     for dialect in DRIVERS:
         move = mover(server, tmp_path, dialect)

@@ -58,6 +58,32 @@ def test_every_setting_is_documented() -> None:
         ("HOSTS", '{"api.burki.example:443": "burki"}'),
         ("HOSTS", '{"": "burki"}'),
         ("WEBHOOK_URL", "https://hook.example/a"),
+        ("PUBLIC_URL", "not a url"),
+        ("PUBLIC_URL", "go.example"),
+        ("PUBLIC_URL", "//go.example"),
+        ("PUBLIC_URL", "ftp://go.example"),
+        ("PUBLIC_URL", "javascript:alert(1)"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https:///go"),
+        ("PUBLIC_URL", "https://:443"),
+        ("PUBLIC_URL", "https://müll.example"),
+        ("PUBLIC_URL", "https://go.example/müll"),
+        ("PUBLIC_URL", "https://go<example"),
+        ("PUBLIC_URL", "https://[fe80::1%25eth0]"),
+        ("PUBLIC_URL", "https://go.example:0"),
+        ("PUBLIC_URL", "https://go.example:http"),
+        ("PUBLIC_URL", "https://go.example:99999"),
+        ("PUBLIC_URL", "https://go.example/a b"),
+        ("PUBLIC_URL", "https://go.example\\@x.example"),
+        ("PUBLIC_URL", "https://go.example/?a=1"),
+        ("PUBLIC_URL", "https://go.example?"),
+        ("PUBLIC_URL", "https://go.example/#a"),
+        ("PUBLIC_URL", "https://go.example#"),
+        ("PUBLIC_URL", "https://ada:secret@go.example"),
+        ("PUBLIC_URL", "https://@go.example"),
+        ("PUBLIC_URL", " https://go.example"),
+        ("PUBLIC_URL", "https://go.example\n"),
+        ("PUBLIC_URL", 'https://go.example/">'),
         ("LATE_START", "an hour"),
         ("LEADTERRA_GATED", "never"),
         ("LEADTERRA_GATED", ""),
@@ -71,6 +97,28 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(
     monkeypatch.setenv(f"GONOGO_{name}", value)
     with pytest.raises(ValueError, match=f"^GONOGO_{name}: [^\n]+$"):
         settings_for(None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://go.example", "https://go.example/", "http://localhost:8000", "HTTPS://GO.example:8443/a/b~c/",
+        "http://127.0.0.1:80", "http://[::1]:8000/go", "https://xn--mll-hoa.example/a%20b", "http://gonogo_1:8000",
+    ],
+)  # fmt: skip
+def test_links_may_lead_to_any_server_with_or_without_port_and_path(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("GONOGO_PUBLIC_URL", url)
+    assert settings_for(None).public_url == url
+
+
+def test_a_public_url_that_is_none_is_told_with_what_was_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GONOGO_PUBLIC_URL", "https://ada:secret@go.example")
+    with pytest.raises(ValueError, match="expected http") as told:
+        settings_for(None)
+    assert str(told.value) == (
+        "GONOGO_PUBLIC_URL: expected http:// or https:// and a host in ASCII, perhaps with a port and a path,"
+        " and nothing else"
+    )
 
 
 def test_the_command_line_outdoes_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def server(quiet: dict[str, Server], backend: str) -> Server:
 def allowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that may call private addresses."""
     folder = tmp_path_factory.mktemp("allowing")
-    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_WEBHOOK_PRIVATE": "true"})
+    server = Server(f"sqlite:///{folder}/gonogo.db", folder, {"GONOGO_ALLOW_PRIVATE_WEBHOOKS": "true"})
     yield server.start()
     server.stop()
 

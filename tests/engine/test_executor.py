@@ -269,6 +269,30 @@ def test_what_a_person_paused_stays_so_also_where_it_waited_for_space(bench: Ben
     assert bench.case(case.id).state == "completed"
 
 
+def test_a_worker_that_is_stopped_gives_back_what_it_did_not_try(bench: Bench) -> None:
+    def stop(_: Message) -> None:
+        if len(bench.sink.messages) == 5:
+            bench.executor.draining.set()
+
+    bench.sink.answers = stop
+    case = bench.launched(10)
+    assert bench.jobs.run_one() is not None
+    assert (bench.sink.addresses, bench.states(case.id)) == (everybody(6), {"sent": 6, "deferred": 2})
+    assert bench.rows("SELECT error, tries FROM gonogo_ledger WHERE state = 'deferred'") == [
+        ("The worker was stopped.", 0)
+    ] * 2
+    bench.executor.draining.clear()  # another worker
+    bench.jobs.run()
+    assert (bench.sink.addresses, bench.states(case.id)) == (everybody(10), {"sent": 10})
+
+
+def test_a_launch_waits_in_line_with_those_of_its_own_kind_only(bench: Bench) -> None:
+    by_mail, by_phone = bench.launched(2), bench.launched(2, channel="webhook")
+    bench.asked(2)
+    queues = {job.args[1]: job.queue for job in bench.jobs.pending()}
+    assert queues == {by_mail.id: "email", by_phone.id: "channels"}
+
+
 def test_of_a_batch_that_came_back_in_parts_every_part_is_what_it_is(bench: Bench) -> None:
     """A channel that sends side by side leaves out what stands between."""
     deliver, calls = bench.sink.deliver, []

@@ -19,7 +19,7 @@ from whenever import Instant
 from gonogo.execution import smtp
 from gonogo.execution.channels import SENT, Channel, Delivery, Message, Receipt
 from gonogo.execution.smtp import Relay, Smtp
-from support.relays import Inbox, scripted, smtp_server
+from support.relays import Inbox, scripted, silent_relay, smtp_server
 from support.server import free_port
 
 ADA = Message(
@@ -214,6 +214,63 @@ def test_what_breaks_before_the_message_is_tried_again_on_another_connection(
     with scripted(before, talk(GO, OK)) as script:
         assert dial(script.port, connections=1).deliver([ADA], always) == Delivery([SENT])
     assert sum(heard.endswith(b"\r\n.\r\n") for heard in script.heard) == 1
+
+
+@contextmanager
+def in_thread(work: Callable[[], Delivery]) -> Iterator[list[Delivery]]:
+    """Runs beside what is done meanwhile, and has ended after it."""
+    found: list[Delivery] = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    yield found
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def wait_for(said: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not said():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_closing_breaks_off_what_is_under_way_and_tells_what_nobody_can_know(
+    dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "PATIENCE", 60)
+    with scripted(talk(GO, b"250-it goes on")) as relay:  # and it never says what became of the message
+        channel = dial(relay.port, connections=1)
+        with in_thread(lambda: channel.deliver(people(3), always)) as found:
+            wait_for(lambda: any(each.endswith(b"\r\n.\r\n") for each in relay.heard))
+            channel.close()
+    assert found == [Delivery([Receipt("unknown", smtp.CLOSED), None, None], smtp.CLOSED)]
+    assert channel.deliver(people(1), always) == Delivery([None], smtp.CLOSED)
+
+
+def test_a_relay_that_could_not_be_used_is_tried_by_one_at_a_time(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_relay() as relay:
+        channel = dial(relay.port, connections=2)
+        assert channel.deliver(people(1), always).trouble
+        for _ in range(20):  # none of them waits for the relay
+            assert channel.deliver(people(1), always).trouble
+        assert len(relay.callers) == 1
+        monkeypatch.setattr(channel, "_rests_until", 0)
+        with in_thread(lambda: channel.deliver(people(9), always)) as found:
+            wait_for(lambda: len(relay.callers) == 2)
+            assert channel.deliver(people(9), always).trouble
+        assert found[0].trouble
+        assert len(relay.callers) == 2
+
+
+def test_a_relay_that_can_be_used_again_is_used_by_all(dial: Dial, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    channel = dial(port)
+    assert channel.deliver(people(1), always).trouble
+    monkeypatch.setattr(channel, "_rests_until", 0)
+    with smtp_server(port=port) as inbox:
+        assert channel.deliver(people(20), always) == Delivery([SENT] * 20)
+        assert channel.deliver(people(40), always) == Delivery([SENT] * 40)
+        assert len(inbox.sessions) > 1
 
 
 def test_a_no_for_now_to_the_message_itself_is_tried_again(dial: Dial) -> None:

@@ -62,7 +62,9 @@ class _Server(Controller):
 
 
 @contextmanager
-def smtp_server(*, tls: ssl.SSLContext | None = None, user: tuple[str, str] | None = None) -> Iterator[Inbox]:
+def smtp_server(
+    *, port: int = 0, tls: ssl.SSLContext | None = None, user: tuple[str, str] | None = None
+) -> Iterator[Inbox]:
     """A real SMTP server; with `tls` it offers STARTTLS, with a user it asks for one."""
     inbox = Inbox()
 
@@ -70,7 +72,7 @@ def smtp_server(*, tls: ssl.SSLContext | None = None, user: tuple[str, str] | No
         return AuthResult(success=(said.login.decode(), said.password.decode()) == user, handled=False)
 
     asks: dict[str, Any] = {"authenticator": knows, "auth_required": True, "auth_require_tls": False} if user else {}
-    server = _Server(inbox, hostname="127.0.0.1", port=0, tls_context=tls, **asks)
+    server = _Server(inbox, hostname="127.0.0.1", port=port, tls_context=tls, **asks)
     server.start()
     inbox.port = server.port
     try:
@@ -112,6 +114,35 @@ def scripted(*connections: list[bytes | None]) -> Iterator[Script]:
             with suppress(OSError):
                 script.client.shutdown(socket.SHUT_RDWR)
         serving.join(5)
+
+
+@dataclass
+class Silent:
+    """Everybody who called."""
+
+    port: int
+    callers: list[socket.socket] = field(default_factory=list)
+
+
+@contextmanager
+def silent_relay() -> Iterator[Silent]:
+    """Takes every call, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = Silent(listener.getsockname()[1])
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    silent.callers.append(listener.accept()[0])
+
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+        yield silent
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+    answering.join(5)
+    for each in silent.callers:
+        each.close()
 
 
 def _serve(listener: socket.socket, script: Script) -> None:

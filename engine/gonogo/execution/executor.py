@@ -82,7 +82,7 @@ class Executor:
         self.engine, self.jobs, self.clock, self.channels = engine, jobs, clock, channels
         self.claim_batch, self.late_start, self.links = claim_batch, late_start, links
         self.monotonic: Callable[[], float] = time.monotonic
-        self.draining = threading.Event()  # while it is set, segments end at their next batch
+        self.draining = threading.Event()  # while it is set, segments end at their next message
         jobs.handle("segment", self.segment)
         jobs.handle("review", self.review)
         jobs.handle("follow", self.follow)
@@ -344,7 +344,8 @@ class Executor:
         if not batch:
             return []
         begun = self.monotonic()
-        settled = send(held, batch, self.clock.now, lambda: self.monotonic() <= held.deadline)
+        in_time = lambda: self.monotonic() <= held.deadline  # noqa: E731
+        settled = send(held, batch, self.clock.now, in_time, self.draining.is_set)
         took = self.monotonic() - begun
         if took < QUICK:
             held.size = min(held.size * 2, self.claim_batch)

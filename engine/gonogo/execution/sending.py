@@ -19,9 +19,14 @@ RETRIES = tuple(TimeDelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 36
 
 
 def send(
-    held: Segment, batch: Sequence[Said], now: Callable[[], Instant], in_time: Callable[[], bool]
+    held: Segment,
+    batch: Sequence[Said],
+    now: Callable[[], Instant],
+    in_time: Callable[[], bool],
+    stopping: Callable[[], bool],
 ) -> list[Settled]:
-    """What became of a batch; nothing of those that time ran out for."""
+    """What became of a batch. Those that nobody tried are given back, but for ones whose lease is over: of these
+    nothing is told."""
     settled: list[Settled] = []
     messages: list[tuple[Claimed, Message]] = []
     made_at = now()
@@ -32,14 +37,15 @@ def send(
             settled.append(Settled(claimed.position, "failed", error.reason))
     if not messages:
         return settled
-    delivery = held.channel.deliver([message for _, message in messages], in_time)
+    delivery = held.channel.deliver([message for _, message in messages], lambda: in_time() and not stopping())
     held.trouble, held.cure = delivery.trouble, delivery.cure
     over_at = now()
     for (claimed, _), receipt in zip(messages, delivery.receipts, strict=True):
         if receipt is not None:
             settled.append(_settled(claimed, receipt, over_at))
-        elif delivery.trouble is not None:  # nobody tried it, so nothing of it counts as tried
-            settled.append(Settled(claimed.position, "deferred", delivery.trouble, over_at, tries=0))
+        elif delivery.trouble is not None or in_time():
+            reason = delivery.trouble or "The worker was stopped."
+            settled.append(Settled(claimed.position, "deferred", reason, over_at, tries=0))
     return settled
 
 

@@ -11,10 +11,10 @@ import asyncio
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -23,10 +23,13 @@ from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnec
 from gonogo.execution.channels import SENT, ChannelUnavailable, Delivery, Message, Receipt
 from gonogo.execution.email import MailInvalid, compose
 
-T = TypeVar("T")
-
 #: Seconds before each further try of what is refused for now.
 PAUSES = (0.2, 0.5, 1.0)
+#: Seconds for which a relay that could not be used is left alone. Then one connection tries it, and no more.
+REST = 5.0
+#: Seconds for taking leave of it.
+LEAVE = 1.0
+CLOSED = "The worker was stopped before the relay answered."
 #: Seconds that a relay may take for one answer, and how many bytes.
 PATIENCE = 30.0
 LONGEST_ANSWER = 32_768
@@ -245,6 +248,7 @@ class _Tour:
     def __init__(self, letters: Iterable[_Letter], in_time: Callable[[], bool]) -> None:
         self.letters, self.in_time = deque(letters), in_time
         self.trouble: ChannelUnavailable | None = None
+        self.probes = False  # whether the relay can be used again
 
     def take(self) -> _Letter | None:
         """The next one; None where there is none, or it may not be tried any more."""
@@ -286,11 +290,13 @@ async def _converse(line: _Line, first: _Letter, tour: _Tour) -> None:
             else:
                 line.say(*commands)
             letter, following = following, None
-    except _Broken as error:
+    except (_Broken, asyncio.CancelledError) as error:
         line.close()
         for each in (letter, following):
             if each is not None:
-                tour.cut_off(each, line, f"The relay broke off: {error}")
+                tour.cut_off(each, line, f"The relay broke off: {error}" if isinstance(error, _Broken) else CLOSED)
+        if not isinstance(error, _Broken):
+            raise
 
 
 async def _wanted(line: _Line, letter: _Letter, tour: _Tour) -> bool:
@@ -323,49 +329,95 @@ class Smtp:
         self._relay, self._size, self._trusted = relay, connections, trusted
         self._idle: list[_Line] = []
         self._slots = asyncio.Semaphore(connections)  # of all workers together
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._trouble: ChannelUnavailable | None = None  # since a tour failed, and until one succeeds
+        self._rests_until = 0.0  # by the loop's clock
+        self._probing = False
+        self._closed = False
+        self._closing = threading.Lock()  # what is handed to the loop before it ends is done
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gonogo-smtp", daemon=True)
         self._thread.start()
 
     def deliver(self, messages: Sequence[Message], in_time: Callable[[], bool]) -> Delivery:
         letters = [_Letter.of(each) for each in messages]
-        trouble = self._run(self._all([each for each in letters if each.receipt is None], in_time))
+        with self._closing:
+            if self._closed:
+                return Delivery([each.receipt for each in letters], CLOSED)
+            work = self._all([each for each in letters if each.receipt is None], in_time)
+            answer = asyncio.run_coroutine_threadsafe(work, self._loop)
+        trouble = answer.result()
         receipts = [each.receipt for each in letters]
         return Delivery(receipts) if trouble is None else Delivery(receipts, trouble.reason, trouble.cure)
 
     def close(self) -> None:
-        """Take leave of the relay."""
-        self._run(self._quit())
+        """Break off what is under way, and take leave of the relay."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        asyncio.run_coroutine_threadsafe(self._quit(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
     async def _all(self, letters: list[_Letter], in_time: Callable[[], bool]) -> ChannelUnavailable | None:
+        """The same, until the channel is closed."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._under_way.add(task)
+        try:
+            return await self._tried(letters, in_time)
+        except asyncio.CancelledError:
+            return ChannelUnavailable(CLOSED)
+        finally:
+            self._under_way.discard(task)
+
+    async def _tried(self, letters: list[_Letter], in_time: Callable[[], bool]) -> ChannelUnavailable | None:
         """Try until the relay says yes or no, a few times."""
         for pause in (0.0, *PAUSES):
             await asyncio.sleep(pause)
             tour = _Tour(letters, in_time)
-            await asyncio.gather(*(self._carry(tour) for _ in range(min(self._size, len(letters)))))
+            await self._go(tour)
             letters = [each for each in letters if each.receipt is not None and each.receipt.state == "deferred"]
             if tour.trouble is not None or not letters:
                 return tour.trouble
         return None
 
+    async def _go(self, tour: _Tour) -> None:
+        """A tour over several connections. While the relay can't be used, one after the other tries it, and whoever
+        comes meanwhile is told so at once: nobody waits for it as long as the one who tries."""
+        if self._trouble is None:
+            await asyncio.gather(*(self._carry(tour) for _ in range(min(self._size, len(tour.letters)))))
+        elif self._probing or self._loop.time() < self._rests_until:
+            tour.trouble = self._trouble
+        else:
+            self._probing = tour.probes = True
+            try:
+                await self._carry(tour)
+            finally:
+                self._probing = False
+
     async def _carry(self, tour: _Tour) -> None:
         """Take letters over one connection, and over another where that one ends."""
         async with self._slots:
+            if self._trouble is not None and not tour.probes:
+                tour.trouble = tour.trouble or self._trouble
             while (letter := tour.take()) is not None:
                 try:
                     line = await self._line()
                 except ChannelUnavailable as error:
                     tour.trouble = error
-                    return
-                await _converse(line, letter, tour)
-                if line.is_open:
-                    self._idle.append(line)
+                else:
+                    await self._talk(line, letter, tour)
+                if tour.trouble is not None and tour.trouble.cure == "time":
+                    self._trouble, self._rests_until = tour.trouble, self._loop.time() + REST
+
+    async def _talk(self, line: _Line, letter: _Letter, tour: _Tour) -> None:
+        await _converse(line, letter, tour)
+        if line.used:
+            self._trouble = None
+        if line.is_open:
+            self._idle.append(line)
 
     async def _line(self) -> _Line:
         """A connection. Raises ChannelUnavailable."""
@@ -401,11 +453,20 @@ class Smtp:
         return _Line(transport, takes_groups=smtp.supports_extension("pipelining"))
 
     async def _quit(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE):
+                await asyncio.gather(*map(_take_leave, self._idle))
         for line in self._idle:
-            with suppress(_Broken):
-                line.say(b"QUIT\r\n")
-                await line.answer()
             line.close()
+
+
+async def _take_leave(line: _Line) -> None:
+    with suppress(_Broken):
+        line.say(b"QUIT\r\n")
+        await line.answer()
 
 
 def _said(error: Exception) -> str:

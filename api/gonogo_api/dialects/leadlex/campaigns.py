@@ -12,7 +12,7 @@ from gonogo.models import LEDGER_STATES, Document
 from gonogo.reading import CampaignView
 from gonogo.service import Draft
 from gonogo.store import ledger
-from gonogo_api import contract
+from gonogo_api import channels, contract
 from gonogo_api.conditional import IfMatch, unchanged
 from gonogo_api.dialects.leadlex.answers import (
     STARTED,
@@ -74,7 +74,7 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
     """Write a campaign down. Nothing is sent before it is started."""
     draft = Draft(
         name=body.name,
-        channel=body.channel,
+        channel=channels.check(body.channel, visit.door.channels),
         content=content_of(body.template, body.steps or []),
         sender=body.sender.model_dump() if body.sender else None,
         settings=settings_of(body, {}),

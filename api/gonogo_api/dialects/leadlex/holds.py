@@ -13,7 +13,7 @@ from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.dialects.leadlex.shapes import UUID, known
 from gonogo_api.openapi import says
 from gonogo_api.routes import StrictRoute
-from gonogo_api.shapes import Data, Email, Shape, Shown, iso, one_of
+from gonogo_api.shapes import Data, Sender, Shape, Shown, iso, one_of
 from gonogo_api.visits import Admin, Approver, Reader
 
 router = APIRouter(prefix="/v1/holds", route_class=StrictRoute, tags=["holds"])
@@ -22,7 +22,7 @@ HoldId = Annotated[str, Path(description="Hold UUID", json_schema_extra=UUID)]
 
 class NewHold(Shape):
     reason: Annotated[str, Field(min_length=1, max_length=holds.LONGEST_REASON)]
-    sender: Email | None = None
+    sender: Sender | None = None
 
 
 class HoldShown(Shown):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from gonogo import limits
-from gonogo.addresses import email_problem
+from gonogo.addresses import carried, email_problem
 from gonogo.call import Call
 from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
@@ -164,7 +164,7 @@ def _address(text: str) -> str:
     wrong = email_problem(text)
     if wrong:
         raise Invalid.at("email", wrong)
-    return text
+    return carried(text)
 
 
 def _plain(text: str) -> str:

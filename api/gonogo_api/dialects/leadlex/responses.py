@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field, model_validator
 
 from gonogo.responses import Answer, Told, respond
+from gonogo_api import events
 from gonogo_api.dialects.leadlex.answers import data
+from gonogo_api.door import Door
 from gonogo_api.openapi import says
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Moment, Shape, Shown, one_of
@@ -47,6 +49,25 @@ class AnswerShown(Shown):
 
 class Answers(Shown):
     responses: list[AnswerShown]
+
+
+class Address(Shown):
+    """Where the same is taken without a header."""
+
+    url: str
+
+
+def _base(request: Request) -> str:
+    """Where this server is reached: as it was told, else as this request came in."""
+    door: Door = request.app.state.door
+    return door.settings.public_url or str(request.base_url)
+
+
+@router.get("/url", responses=says(Data[Address]))
+def get_address(visit: Writer, base: Annotated[str, Depends(_base)]) -> Response:
+    """The address where whoever can only be given a URL tells of responses, as this key. It ends with the key."""
+    token = events.token(visit.door.pepper, visit.visitor.actor.id)
+    return data(Address(url=f"{base.rstrip('/')}/e/{token}"))
 
 
 @router.post("", responses=says(Data[Answers]))

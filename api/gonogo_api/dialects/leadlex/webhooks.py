@@ -139,7 +139,7 @@ def try_webhook(visit: Admin, webhook_id: WebhookId) -> Response:
     """Send it a `webhook.test`, once and at once, and tell what it said."""
     _unnamed(visit)
     url, secret = visit.read(lambda call: deliveries.target(call, known(webhook_id, "webhook")))
-    post = _poster(private_allowed=visit.door.settings.webhook_private).post
+    post = _poster(private_allowed=visit.door.settings.allow_private_webhooks).post
     said: Said = deliveries.try_out(post, url, secret, visit.door.gate.clock.now())
     return data(Tried(delivered=said.error is None, status=said.status, error=said.error))
 
