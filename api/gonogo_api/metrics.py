@@ -99,12 +99,12 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500  # of one that raised: the server answers it so
+        began, status, streams = time.perf_counter(), 500, False  # of one that raised: the server answers it so
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streams
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, streams = message["status"], _is_stream(message)
             await send(message)
 
         try:
@@ -112,7 +112,14 @@ class Measured:
                 await self.app(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self.metrics.answered(self.dialect, scope["method"], route, status, time.perf_counter() - began)
+            if not streams:
+                self.metrics.answered(self.dialect, scope["method"], route, status, time.perf_counter() - began)
+
+
+def _is_stream(start: Message) -> bool:
+    """An answer that goes on for as long as somebody listens: how long that is says nothing about this server."""
+    told = dict(start.get("headers", ())).get(b"content-type", b"")
+    return bool(told.startswith(b"text/event-stream"))
 
 
 class Listener(logging.Handler):

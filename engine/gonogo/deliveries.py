@@ -150,8 +150,11 @@ def try_out(post: Post, url: str, secret: str, now: Instant) -> Said:
 # On their way
 
 
-def deliver_due(engine: sa.Engine, clock: Clock, post: Post) -> int:
-    """Deliver what is due, one round of it; how many requests that were. Any number of processes may do so at once."""
+def deliver_due(engine: sa.Engine, clock: Clock, post: Post, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Deliver what is due, one round of it; how many requests that were. Any number of processes may do so at once.
+
+    Once it is `stopping`, no further request begins: what is left of the round is due again at once, to anybody.
+    """
     now = clock.now()
     held = now + LEASE
     with engine.begin() as connection:
@@ -159,7 +162,7 @@ def deliver_due(engine: sa.Engine, clock: Clock, post: Post) -> int:
     if not claimed:
         return 0
     with ThreadPoolExecutor(min(TOGETHER, len(claimed)), "gonogo-notices") as threads:
-        list(threads.map(lambda row: _deliver(engine, clock, post, row, held), claimed))
+        list(threads.map(lambda row: _deliver(engine, clock, post, row, held, stopping), claimed))
     return len(claimed)
 
 
@@ -169,9 +172,14 @@ def document(kind: str, at: Instant, data: Document) -> bytes:
     return json.dumps(said, separators=(",", ":"), sort_keys=True).encode()
 
 
-def _deliver(engine: sa.Engine, clock: Clock, post: Post, row: sa.Row[Any], held: Instant) -> None:
+def _deliver(
+    engine: sa.Engine, clock: Clock, post: Post, row: sa.Row[Any], held: Instant, stopping: Callable[[], bool]
+) -> None:
     now = clock.now()
     if now >= held:  # another process has it by now
+        return
+    if stopping():
+        _put_back(engine, row, held)
         return
     if row.removed_at is not None:
         said = Said(None, "The webhook was removed.")
@@ -183,6 +191,12 @@ def _deliver(engine: sa.Engine, clock: Clock, post: Post, row: sa.Row[Any], held
             _settle(connection, row, held, said, clock.now())
     except Exception:  # it goes out again once the claim has lapsed
         log.exception("what came of a notice was not written down", extra={"notice": row.notice_id})
+
+
+def _put_back(engine: sa.Engine, row: sa.Row[Any], held: Instant) -> None:
+    with engine.begin() as connection:
+        if notices.settle(connection, row, held, next_at=row.next_at):
+            notices.let_follow(connection, row, row.next_at)
 
 
 def _said(request: Callable[[], Answer]) -> Said:

@@ -135,15 +135,16 @@ class Gate:
             self._threads[-1].start()
 
     def stop_work(self, drain: int = 10) -> None:
-        """Take no more work. What runs ends at its next batch; it is given `drain` seconds."""
+        """Take no more work. What runs ends at its next batch; it is given `drain` seconds. The request to a webhook
+        that is under way is waited for meanwhile."""
         if not self._threads:
             return
         self._stopping.set()
         self.executor.draining.set()
+        self.jobs.stop(drain)
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        self.jobs.stop(drain)
 
     def _tick(self, every: float) -> None:
         while True:
@@ -158,8 +159,8 @@ class Gate:
 
     def _tell(self, every: float) -> None:
         """Deliver notices to webhooks; in a thread of its own, because a receiver may take its time."""
-        post = self.outside.poster.post
-        self._deliver("notices", partial(deliveries.deliver_due, self.engine, self.clock, post), every)
+        post, stopping = self.outside.poster.post, self._stopping.is_set
+        self._deliver("notices", partial(deliveries.deliver_due, self.engine, self.clock, post, stopping), every)
 
     def _invite(self, every: float) -> None:
         """Send mails to reviewers; in a thread of its own, because a relay may take its time."""

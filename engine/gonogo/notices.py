@@ -6,6 +6,7 @@ A notice tells ids, states and figures, never a person's data: who may know more
 
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from whenever import Instant
 
@@ -119,6 +120,8 @@ def _of_campaign(call: Call, event: Event, before: Case, after: Case) -> Iterato
 
 
 def _of_task(call: Call, before: Case, after: Case) -> Iterator[Told]:
+    if before.task_open and before.task_id != after.task_id:  # the step closed it, and has none or another
+        yield TASK_TYPES["void"], _task(call, replace(before, task_status="void", seq=after.seq))
     if after.task_id is None or after.task_status is None:
         return
     same = before.task_id == after.task_id

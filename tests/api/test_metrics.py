@@ -1,5 +1,6 @@
 """Figures for Prometheus: true, cheap, of few labels, and not for everybody."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ import requests
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Message
 from whenever import TimeDelta
 
 from gonogo.gate import Gate
 from gonogo.store import standing
 from gonogo.testing.fake_jobs import FakeJobs
-from gonogo_api.metrics import Metrics, may_read
+from gonogo_api.metrics import Measured, Metrics, may_read
 from support.engine import HOUR, NOW, Bench
 from support.house import House
 from support.server import Server
@@ -154,6 +157,25 @@ def test_what_the_engine_says_it_did_is_counted_while_somebody_listens(gate: Gat
     assert found["gonogo_messages_settled_total", (("state", "sent"),)] == 39
     assert found["gonogo_messages_settled_total", (("state", "rejected"),)] == 1
     assert logging.getLogger("gonogo").level == before
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+@pytest.mark.parametrize(("type_", "count"), [("text/event-stream; charset=utf-8", 0), ("text/plain", 1)])
+def test_an_answer_that_goes_on_for_as_long_as_somebody_listens_is_not_timed(
+    gate: Gate, type_: str, count: int
+) -> None:
+    metrics, answer = Metrics(gate), StreamingResponse(iter([b"data: {}"]), media_type=type_)
+    app = Measured(answer, metrics=metrics, dialect="leadlex")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        """The client takes it."""
+
+    asyncio.run(app({"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}}, receive, send))
+    found = figures(read(metrics))
+    assert counted(found, dialect="leadlex", method="GET", route="none", status="200") == count
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])

@@ -67,6 +67,19 @@ def test_the_command_line_tells_the_same(server: Server) -> None:
     assert run(server, "why", NOBODY).line == f"no campaign '{NOBODY}' in this workspace"
 
 
+def test_who_paused_it_and_since_when_is_told_by_both(server: Server) -> None:
+    ann = House.of(server, member="ann@acme.example")
+    campaign = ann.running()
+    ann.data("POST", f"/v1/campaigns/{campaign}/pause")
+    [told] = reasons(ann, campaign)
+    since = Instant.parse_iso(told["figures"]["since"])
+    assert told["figures"] == {"reason": "person", "by": "ann", "since": told["figures"]["since"]}
+    assert abs((Instant.now() - since).total("seconds")) < 60
+    assert told["message"].startswith("Paused by ann since ")
+    assert run(server, "why", campaign, "--json").json["reasons"] == [told]
+    assert run(server, "why", campaign).out.startswith("paused: Paused by ann since ")
+
+
 # Unknown messages
 
 

@@ -278,9 +278,10 @@ def test_a_worker_that_is_stopped_gives_back_what_it_did_not_try(bench: Bench) -
     case = bench.launched(10)
     assert bench.jobs.run_one() is not None
     assert (bench.sink.addresses, bench.states(case.id)) == (everybody(6), {"sent": 6, "deferred": 2})
-    assert bench.rows("SELECT error, tries FROM gonogo_ledger WHERE state = 'deferred'") == [
-        ("The worker was stopped.", 0)
-    ] * 2
+    assert (
+        bench.rows("SELECT error, tries FROM gonogo_ledger WHERE state = 'deferred'")
+        == [("The worker was stopped.", 0)] * 2
+    )
     bench.executor.draining.clear()  # another worker
     bench.jobs.run()
     assert (bench.sink.addresses, bench.states(case.id)) == (everybody(10), {"sent": 10})

@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 from whenever import TimeDelta
 
 import gonogo
-from gonogo import database, proposal
+from gonogo import database, deliveries, proposal
 from gonogo.actor import SCOPES, Actor
 from gonogo.errors import DatabaseUnusable, NotFound
 from gonogo.execution.channels import Message
-from gonogo.gate import Gate
+from gonogo.execution.posting import Poster
+from gonogo.gate import Gate, Outside
 from gonogo.testing.fake_jobs import FakeJobs
 from support.engine import HELLO, NOW, HandClock, Sink, people, snapshot
+from support.receiver import Reply, Request, receiver
 
 ORDERS = sa.Table(
     "shop_order", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("what", sa.String)
@@ -285,6 +287,46 @@ def test_work_is_done_between_start_and_stop_only(database_url: str) -> None:
     gate.stop_work()  # a second time does nothing
     assert len(sent.messages) == 3
     assert {thread.name for thread in set(threading.enumerate()) - before if "gonogo" in thread.name} == set()
+    gate.close()
+
+
+class NotingJobs(FakeJobs):
+    """Tells that it was stopped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = threading.Event()
+
+    def stop(self, drain: int = 10) -> None:
+        super().stop(drain)
+        self.stopped.set()
+
+
+def test_a_stop_waits_for_the_requests_under_way_alone_and_stops_the_jobs_meanwhile(engine: sa.Engine) -> None:
+    jobs, answered, arrived = NotingJobs(), threading.Event(), threading.Semaphore(0)
+
+    def answers(_: Request) -> Reply:
+        arrived.release()
+        return Reply(when=answered)
+
+    with receiver() as hears:
+        hears.answers = answers
+        gate = Gate(engine, jobs=jobs, outside=Outside(poster=Poster(private_allowed=True)))
+        with engine.begin() as session:
+            ada = Actor(gate.create_workspace(session, "Acme"), "ada", "ada", frozenset(SCOPES), is_member=True)
+            for _ in range(3):
+                deliveries.add(gate.call(session, ada), hears.url, ["*"])
+            for _ in range(deliveries.OF_ONE):
+                gate.revise(session, gate.create(session, name="Spring", by=ada).case.id, name="Summer", by=ada)
+        gate.start_work(every=0.05)
+        assert all(arrived.acquire(timeout=10) for _ in range(deliveries.TOGETHER))
+        stopping = threading.Thread(target=gate.stop_work)
+        stopping.start()
+        assert jobs.stopped.wait(5)
+        answered.set()
+        stopping.join(10)
+        assert not stopping.is_alive()
+        assert len(hears.requests) == deliveries.TOGETHER
     gate.close()
 
 

@@ -143,6 +143,29 @@ def test_a_vote_that_decides_nothing_is_told_of_the_task_alone(bench: Bench, hea
     assert told(hears)[2:] == ["task.voted", "task.voted", "campaign.dismissed", "task.dismissed"]
 
 
+def test_a_question_that_broken_glass_closes_is_told_of_as_void(bench: Bench, hears: Receiver) -> None:
+    case = bench.asked(2, policy=asking(quorum=2, break_glass={"group": "approvers"}))
+    bench.did(service.approve, case.task_id, by=bench.bob)
+    listen(bench, hears.url)
+    broken = bench.did(service.break_glass, case.id, "The shop is on fire", by=bench.bob)
+    deliver(bench)
+    assert told(hears) == ["campaign.glass_broken", "task.voided"]
+    launched, voided = (each.document["data"] for each in hears.requests)
+    assert (launched["status"], launched["run"], launched["task_id"]) == ("active", 2, None)
+    assert (voided["task_id"], voided["status"], voided["run"]) == (case.task_id, "void", 1)
+    assert (voided["votes"], voided["approvals"], voided["seal"]) == (1, 1, case.seal)
+    assert voided["seq"] == launched["seq"] == broken.seq
+
+
+def test_broken_glass_over_no_question_tells_of_no_task(bench: Bench, hears: Receiver) -> None:
+    case = bench.asked(2, policy=asking(break_glass={"group": "approvers"}))
+    bench.did(service.withdraw, case.task_id)
+    listen(bench, hears.url)
+    bench.did(service.break_glass, case.id, "The shop is on fire", by=bench.bob)
+    deliver(bench)
+    assert told(hears) == ["campaign.glass_broken"]
+
+
 def test_the_reason_of_a_pause_is_told(bench: Bench, hears: Receiver) -> None:
     case = bench.running()
     listen(bench, hears.url)
@@ -404,6 +427,22 @@ def test_a_claim_that_lapsed_does_not_end_the_one_that_followed_it(bench: Bench,
     assert deliver_due(bench.engine, bench.clock, slow) == 1
     [view] = log(bench, endpoint)
     assert (view.state, view.tries, view.next_at) == ("pending", 0, bench.clock.now() + deliveries.LEASE)
+
+
+def test_whoever_stops_begins_no_further_request_and_leaves_the_rest_to_others(bench: Bench, hears: Receiver) -> None:
+    endpoint = listen(bench, hears.url)
+    for _ in range(3):
+        bench.asked(1)
+    before = {each.notice_id: each.next_at for each in log(bench, endpoint)}
+    bench.clock.move(MINUTE)
+    stopping = threading.Event()
+    stopping.set()
+    assert deliver_due(bench.engine, bench.clock, POST, stopping.is_set) == 3
+    assert hears.requests == []
+    found = log(bench, endpoint)
+    assert {each.notice_id: each.next_at for each in found} == before
+    assert {(each.state, each.tries) for each in found} == {("pending", 0)}
+    assert deliver(bench) == 6
 
 
 # The log, replay, removal, secrets

@@ -1,16 +1,19 @@
-"""How things stand: figures for those who watch a server, each from an index."""
+"""How things stand: figures for those who watch a server, each from an index; and how one campaign stands."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from whenever import Instant
 
 from gonogo import models
+from gonogo.campaign import PAUSED
 from gonogo.store.workspaces import seconds_since_life
 
 campaign = models.table(models.Campaign)
 run = models.table(models.Run)
 lease = models.table(models.Lease)
+step = models.table(models.Step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,21 @@ def ask(connection: sa.Connection, now: Instant) -> Standing:
         lapsed=connection.execute(held.where(lease.c.until < now)).scalar_one(),
         silence=seconds_since_life(connection),
     )
+
+
+# One campaign
+
+
+def stopped(connection: sa.Connection, campaign_id: str) -> sa.Row[Any]:
+    """The step by which a paused campaign came to a stop, or by which its approval was revoked later. Index: the
+    primary key."""
+    into = sa.and_(step.c.campaign_id == campaign_id, step.c.target == PAUSED)
+    stopping = sa.or_(step.c.source != PAUSED, step.c.event == "revoke")
+    wanted: sa.Select[Any] = sa.select(step.c.event, step.c.person, step.c.at).where(into, stopping)
+    return connection.execute(wanted.order_by(step.c.seq.desc()).limit(1)).one()
+
+
+def is_held(connection: sa.Connection, campaign_id: str) -> bool:
+    """Whether a worker is busy with it, or was when it died. Index: gonogo_lease_campaign_id_idx."""
+    held = sa.exists(sa.select(lease.c.token).where(lease.c.campaign_id == campaign_id))
+    return bool(connection.execute(sa.select(held)).scalar())
