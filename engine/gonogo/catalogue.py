@@ -120,7 +120,7 @@ def _run_guards() -> Iterator[Guard]:
         " JOIN gonogo_audience a ON a.run_id = r.id AND a.position = new.position"
         " WHERE c.id = new.campaign_id AND r.id = new.run_id AND c.state = 'running' AND c.permit_id IS NOT NULL"
         " AND c.generation = new.generation AND a.contact_id = new.contact_id"
-        " AND a.first_step <= new.step AND new.step < r.steps"
+        " AND ((a.done >> new.step) & 1) = 0 AND new.step < r.steps"
         " AND NOT EXISTS (SELECT 1 FROM gonogo_permit_end e WHERE e.permit_id = c.permit_id))"
     )
     message = "a message is claimed only for a running campaign, under the permit of its run"

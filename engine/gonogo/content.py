@@ -64,6 +64,10 @@ class Step:
         return bisect(list(accumulate(weights)), drawn)
 
 
+#: Messages to each person: those that were handled are kept as the bits of one number.
+MOST_STEPS = 30
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """Everything that a campaign says to one recipient, in order."""

@@ -16,12 +16,13 @@ from typing import Any, Literal
 from whenever import Instant
 
 from gonogo import asking, glass, questions, reminders
+from gonogo.addresses import carried
 from gonogo.ballots import Ballot, Voters, ballot_facts
 from gonogo.call import Call, Outcome
 from gonogo.campaign import ACTIVE, CAMPAIGN, COMPLETED, DRAFT, OVER, PAUSED, RUNNING
 from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list, resolve, take_off
-from gonogo.content import Content
+from gonogo.content import MOST_STEPS, Content
 from gonogo.definition import Blocker, Event
 from gonogo.errors import Invalid
 from gonogo.facts import Facts
@@ -511,7 +512,7 @@ def _edited(call: Call, campaign_id: str, content_id: str | None) -> None:
 
 
 def _pins(call: Call, values: Mapping[str, Any]) -> Document:
-    """The immutable versions of what people wrote."""
+    """The immutable versions of what people wrote. Raises Invalid for more messages than a sequence may have."""
 
     def pin(kind: str, body: Mapping[str, Any]) -> str:
         return workspaces.pin(call.connection, call.by.workspace, kind, dict(body), call.now)
@@ -519,9 +520,12 @@ def _pins(call: Call, values: Mapping[str, Any]) -> Document:
     pinned: Document = {}
     if "content" in values:
         content: Content | None = values["content"]
+        if content and len(content.steps) > MOST_STEPS:
+            raise Invalid.at("steps", f"expected at most {MOST_STEPS} messages to each person")
         pinned["content_id"] = pin("content", content.to_document()) if content else None
     if "sender" in values:
-        pinned["sender_id"] = pin("sender", values["sender"]) if values["sender"] else None
+        sender: Document | None = values["sender"]
+        pinned["sender_id"] = pin("sender", {**sender, "email": carried(sender["email"])}) if sender else None
     if "settings" in values:
         pinned["settings_id"] = pin("settings", values["settings"])
     return pinned

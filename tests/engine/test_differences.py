@@ -306,7 +306,7 @@ def test_an_audience_that_is_taken_in_parts_is_that_of_one_statement(
     for parts in (100, 8, 4, 3, 1):
         monkeypatch.setattr(lists, "_TAKEN_AT_ONCE", parts)
         case = bench.did(service.start, campaign)
-        audience = "SELECT position, contact_id, payload, first_step FROM gonogo_audience WHERE run_id = :run"
+        audience = "SELECT position, contact_id, payload, done FROM gonogo_audience WHERE run_id = :run"
         taken.append(bench.rows(f"{audience} ORDER BY position", run=case.run_id))
         assert case.recipients == 8
         bench.did(service.withdraw, case.task_id)

@@ -86,7 +86,7 @@ def test_messages_of_an_older_version_outlive_the_migration(blank: sa.Engine) ->
     loose = "PRAGMA foreign_keys=OFF" if blank.dialect.name == "sqlite" else "SET session_replication_role = replica"
     driver = blank.raw_connection()
     driver.cursor().execute(loose)  # the message and its place, without the campaign that they belong to
-    driver.cursor().execute("INSERT INTO gonogo_audience VALUES ('run', 7, 'contact', 'payload', 0)")
+    driver.cursor().execute("INSERT INTO gonogo_audience VALUES ('run', 7, 'contact', 'payload', 2)")
     at = "2026-03-01T09:00:00.000000Z"
     row = f"('run', 0, 7, 'campaign', 1, 'contact', 'sent', 'token', '{at}', '{at}', NULL)"
     driver.cursor().execute(f"INSERT INTO gonogo_ledger VALUES {row}")
@@ -96,6 +96,7 @@ def test_messages_of_an_older_version_outlive_the_migration(blank: sa.Engine) ->
     migrate(blank)
     with blank.connect() as connection:
         kept = connection.exec_driver_sql("SELECT run_id, position, state, tries, retry_at FROM gonogo_ledger").all()
+        assert connection.exec_driver_sql("SELECT done FROM gonogo_audience").scalar_one() == 0b11
     assert [tuple(row) for row in kept] == [("run", 7, "sent", 0, None)]
     ensure_usable(blank)
     blank.dispose()

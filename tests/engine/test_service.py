@@ -1,6 +1,7 @@
 """The use cases in order of a campaign's life: what each does, everything that refuses it, and that a refusal changes
 nothing. How people decide is in `test_votes.py`, how messages go out in `test_executor.py`."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid, NotFound
 from gonogo.execution.channels import Message, Receipt
 from gonogo.service import Draft
-from gonogo.store import cases
+from gonogo.store import cases, workspaces
 from gonogo.store.cases import Case
 from support.engine import HELLO, HOUR, NOW, Bench, asking, codes, people, snapshot
 
@@ -148,6 +149,14 @@ def test_an_edit_changes_what_it_names_and_nothing_else(bench: Bench) -> None:
     assert (after.content_id, after.start_at, after.extra, after.revision) == (
         case.content_id, NOW + DAY, {"a": 1}, case.revision + 1,
     )  # fmt: skip
+
+
+def test_a_sender_is_kept_in_the_form_that_is_carried(bench: Bench) -> None:
+    campaign = bench.draft(sender={"email": "go@bücher.example", "name": "Bücher"})
+    with bench.engine.connect() as connection:
+        sender = str(bench.case(campaign).sender_id)
+        kept = workspaces.versions(connection, [sender])[sender].body
+    assert kept == {"email": "go@xn--bcher-kva.example", "name": "Bücher"}
 
 
 def test_an_edit_of_something_that_there_is_not_is_a_mistake(bench: Bench) -> None:

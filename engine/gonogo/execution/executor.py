@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -191,17 +192,14 @@ class Executor:
             if not ledger.renew_lease(connection, held.token, call.now + LEASE):
                 return None  # taken for dead meanwhile: what was claimed is listed as unknown
             leave = self._leave(call, held, case, counts)
-            if isinstance(leave, Leave):
-                batch = self._claim(call, held, case, leave, counts, settled)
-            if isinstance(leave, Ending) or batch is None:
-                ending = leave if isinstance(leave, Ending) else self._exhausted(call, case)
-                self._end(call, held, case, counts, ending)
-                batch = None
+            batch = self._claim(call, held, case, leave, counts, settled) if isinstance(leave, Leave) else leave
+            if isinstance(batch, Ending):
+                self._end(call, held, case, counts, batch)
         told = {"workspace": held.workspace, "campaign": held.campaign, "run": held.run_id}
         log.debug("a batch was settled", extra={"settled": became, **told})
         held.deadline = deadline
         held.batches += 1
-        return batch
+        return None if isinstance(batch, Ending) else batch
 
     def _settle(self, call: Call, held: Segment, settled: Sequence[Settled]) -> dict[str, int]:
         """Write down what became of a batch. What was not tried keeps its claim, and is unknown once the lease is."""
@@ -241,26 +239,30 @@ class Executor:
 
     def _claim(
         self, call: Call, held: Segment, case: Case, leave: Leave, counts: dict[str, int], settled: list[Settled]
-    ) -> list[Said] | None:
-        """The next messages, claimed: those whose further try is due first. None where nothing is left to claim now."""
+    ) -> list[Said] | Ending:
+        """The next messages, claimed: those whose further try is due first; or why there are none now."""
         connection, now = call.connection, call.now
         again = ledger.due_again(connection, case, now, leave.count) if case.deferred or counts.get("deferred") else []
         fresh = ledger.following(connection, case, leave.count - len(again)) if len(again) < leave.count else []
         if not again and not fresh:
-            return None
-        fresh = [self._drawn(held, case, each) for each in fresh]
+            return self._exhausted(call, case)
+        drawn = [(self._drawn(held, case, each), _due(held, case, held.step, each)) for each in fresh]
+        fresh, early = [each for each, due in drawn if due <= now], [(each, due) for each, due in drawn if due > now]
+        if not again and not fresh:
+            return Ending("waits", "step", min(due for _, due in early))
         said = {each.position: json.loads(each.body) for each in (*again, *fresh) if each.body is not None}
         skipped = self._skipped(call, held, case, said, [*again, *fresh])
         ledger.claim_again(connection, case, held.token, now, again, skipped)
         ledger.claim(connection, case, held.token, now, fresh, skipped)
+        ledger.put_off(connection, case, held.token, now, early)
         batch = [(each, said[each.position]) for each in (*again, *fresh) if each.position not in skipped]
         leave.used(call, len(batch))
         held.leave = leave
         counts["skipped"] = counts.get("skipped", 0) + len(skipped)
-        counts["deferred"] = counts.get("deferred", 0) - len(again)
+        counts["deferred"] = counts.get("deferred", 0) - len(again) + len(early)
         values: Document = {} if case.waiting_for is None else dict(_CLEARED)
-        if fresh:
-            values["cursor"] = fresh[-1].position + 1
+        if drawn:
+            values["cursor"] = drawn[-1][0].position + 1
         if settled and case.trouble is not None:
             values |= _UNTROUBLED
         if batch and held.throttle.timing.interval.total("seconds"):
@@ -270,7 +272,7 @@ class Executor:
 
     def _drawn(self, held: Segment, case: Case, each: Claimed) -> Claimed:
         variant = held.content.steps[held.step].draw(f"{case.id}.{each.contact_id}.{held.step}")
-        return each if variant is None else Claimed(each.position, each.contact_id, each.body, each.tries, variant)
+        return each if variant is None else replace(each, variant=variant)
 
     def _skipped(
         self, call: Call, held: Segment, case: Case, said: Mapping[int, Document], found: Sequence[Claimed]
@@ -293,9 +295,12 @@ class Executor:
     # Leaving
 
     def _exhausted(self, call: Call, case: Case) -> Ending:
-        """Nothing can be claimed now: the step is over, or what is left waits for another try."""
-        retry_at = ledger.next_retry(call.connection, case)
-        return Ending("done") if retry_at is None else Ending("waits", "retry", retry_at)
+        """Nothing can be claimed now: the step is over, or what is left waits for its moment, or for another try."""
+        waiting = ledger.next_retry(call.connection, case)
+        if waiting is None:
+            return Ending("done")
+        until, tried_before = waiting
+        return Ending("waits", "retry" if tried_before else "step", until)
 
     def _end(self, call: Call, held: Segment, case: Case, counts: dict[str, int], ending: Ending) -> None:
         values = self._values(call, held, case, counts, ending)
@@ -314,7 +319,7 @@ class Executor:
     def _values(self, call: Call, held: Segment, case: Case, counts: dict[str, int], ending: Ending) -> Document:
         """What the run's row tells from now on."""
         if ending.kind == "done":
-            due = self._due(held, case)
+            due = self._next_step(call, held, case)
             return {"step": held.step + 1, "cursor": 0, **_CLEARED, "wake_at": due, "waiting_for": due and "step"}
         if ending.kind == "pauses" and held.trouble is None:
             return {"tried_before": tried(case, counts)}  # whoever resumes it has seen these
@@ -330,13 +335,13 @@ class Executor:
             "rate_limited_until": ending.until if limited else None,
         }
 
-    def _due(self, held: Segment, case: Case) -> Instant | None:
-        """When the next step's day comes; None after the last step."""
-        following = held.content.steps[held.step + 1 :]
-        if not following or case.begun_at is None:
+    def _next_step(self, call: Call, held: Segment, case: Case) -> Instant | None:
+        """When the first messages of the next step may go; None after the last step."""
+        step = held.step + 1
+        if step == len(held.content.steps):
             return None
-        days = sum(step.delay_days for step in held.content.steps[1 : held.step + 2])
-        return case.begun_at + TimeDelta(hours=24 * days)
+        first = ledger.following(call.connection, replace(case, step=step, cursor=0), FIRST_BATCH)
+        return min((_due(held, case, step, each) for each in first), default=call.now)
 
     # One batch
 
@@ -379,3 +384,12 @@ class Executor:
             held.deadline = deadline if renewed else -math.inf
             if not renewed:
                 return
+
+
+def _due(held: Segment, case: Case, step: int, each: Claimed) -> Instant:
+    """When somebody's message of a step may go: so many days after the one before was sent, or after it would have been
+    if the run had sent it at its beginning."""
+    delays = [later.delay_days for later in held.content.steps[1 : step + 1]]
+    if each.before is not None:
+        return each.before + TimeDelta(hours=24 * delays[-1])
+    return (case.begun_at or held.since) + TimeDelta(hours=24 * sum(delays))

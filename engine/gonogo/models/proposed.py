@@ -97,7 +97,7 @@ class Audience(Base, table=True):
     position: int = Field(primary_key=True)
     contact_id: str
     payload: str = Field(foreign_key="gonogo_payload.digest")
-    first_step: int = 0  # earlier ones were handled by the run that this one continues
+    done: int = 0  # the steps that earlier runs have handled, a bit each
 
 
 #: A task of which people may have to be reminded.

@@ -13,6 +13,7 @@ from whenever import Instant
 from gonogo import models
 from gonogo.database import insert_new
 from gonogo.models import Document, table
+from gonogo.models.base import CLAIMED_STATES, one_of
 from gonogo.store.cases import Case
 
 ledger = table(models.Ledger)
@@ -27,13 +28,15 @@ campaign = table(models.Campaign)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One message that is about to be sent. `body` is None where the recipient was erased; `tries` were refused."""
+    """One message that is about to be sent. `body` is None where the recipient was erased; `tries` were refused;
+    `before` is when the person was sent the message of the step before, in whichever run of the launch."""
 
     position: int
     contact_id: str
     body: str | None
     tries: int = 0
     variant: int | None = None
+    before: Instant | None = None
 
 
 def unclaimed(case: Case) -> int:
@@ -50,10 +53,23 @@ _NEXT = (
         audience.c.run_id == bindparam("run"),
         audience.c.position >= bindparam("from_position"),
         audience.c.position < bindparam("to_position"),
-        audience.c.first_step <= bindparam("step"),
+        audience.c.done.bitwise_rshift(bindparam("step", type_=sa.Integer)).bitwise_and(sa.literal_column("1")) == 0,
     )
     .order_by(audience.c.position)
     .limit(bindparam("batch"))
+)
+
+
+_before = ledger.alias("before")
+_NEXT_OF_STEP = _NEXT.add_columns(sa.literal(0), sa.null(), _before.c.claimed_at).outerjoin(
+    _before,
+    sa.and_(
+        _before.c.campaign_id == bindparam("campaign"),
+        _before.c.generation == bindparam("generation"),
+        _before.c.contact_id == audience.c.contact_id,
+        _before.c.step == bindparam("step", type_=sa.Integer) - 1,
+        sa.text(f"before.{one_of('state', CLAIMED_STATES)}"),  # as its index has it, or that is not taken
+    ),
 )
 
 
@@ -88,9 +104,12 @@ def following(connection: sa.Connection, case: Case, batch: int) -> list[Claimed
     """
     found: list[Claimed] = []
     start, end, width = case.cursor or 0, case.recipients or 0, batch
+    of_step: Document = {"run": case.run_id, "step": case.step}
+    if case.step:
+        of_step |= {"campaign": case.id, "generation": case.generation}
     while len(found) < batch and start < end:
-        of_step = {"run": case.run_id, "step": case.step, "batch": batch - len(found)}
-        rows = connection.execute(_NEXT, {**of_step, "from_position": start, "to_position": start + width})
+        wanted = {**of_step, "batch": batch - len(found), "from_position": start, "to_position": start + width}
+        rows = connection.execute(_NEXT_OF_STEP if case.step else _NEXT, wanted)
         found += [Claimed(*row) for row in rows]
         start, width = start + width, 2 * width
     return found
@@ -133,10 +152,15 @@ _DEFERRED = (
     .order_by(ledger.c.retry_at, ledger.c.position)
     .limit(bindparam("batch"))
 )
-_NEXT_RETRY = sa.select(sa.func.min(ledger.c.retry_at)).where(
-    ledger.c.run_id == bindparam("run"),
-    ledger.c.step == bindparam("step"),
-    sa.text("gonogo_ledger.state = 'deferred'"),
+_NEXT_RETRY = (
+    sa.select(ledger.c.retry_at, ledger.c.tries)
+    .where(
+        ledger.c.run_id == bindparam("run"),
+        ledger.c.step == bindparam("step"),
+        sa.text("gonogo_ledger.state = 'deferred'"),
+    )
+    .order_by(ledger.c.retry_at)
+    .limit(sa.literal_column("1"))
 )
 _CLAIM_AGAIN = (
     ledger.update()
@@ -186,10 +210,35 @@ def claim_again(
         connection.execute(_CLAIM_AGAIN, rows)
 
 
-def next_retry(connection: sa.Connection, case: Case) -> Instant | None:
-    """When the next message of the present step that was refused for now is due; None if none waits."""
-    found: Instant | None = connection.execute(_NEXT_RETRY, {"run": case.run_id, "step": case.step}).scalar()
-    return found
+def next_retry(connection: sa.Connection, case: Case) -> tuple[Instant, bool] | None:
+    """When the next message of the present step that waits is due, and whether it was tried before; None if none
+    waits."""
+    found = connection.execute(_NEXT_RETRY, {"run": case.run_id, "step": case.step}).first()
+    return None if found is None else (found.retry_at, found.tries > 0)
+
+
+def put_off(
+    connection: sa.Connection, case: Case, token: str, now: Instant, found: Sequence[tuple[Claimed, Instant]]
+) -> None:
+    """Leave these messages for later, each until its moment."""
+    rows: list[Document] = [
+        {
+            "run_id": case.run_id,
+            "step": case.step,
+            "position": each.position,
+            "campaign_id": case.id,
+            "generation": case.generation,
+            "contact_id": each.contact_id,
+            "state": "deferred",
+            "token": token,
+            "claimed_at": now,
+            "retry_at": until,
+            "variant": each.variant,
+        }
+        for each, until in found
+    ]
+    if rows:
+        connection.execute(ledger.insert(), rows)
 
 
 def give_up_retries(connection: sa.Connection, run_id: str, state: str, now: Instant) -> None:

@@ -23,7 +23,11 @@ run = table(models.Run)
 _UNHANDLED = ("deferred", "released", "cancelled", "superseded")
 #: How many recipients SQLite takes in one statement: until it is done, those stand in memory, since triggers watch.
 _TAKEN_AT_ONCE = 100_000
-_SETTLED_OR_OPEN = ("claimed", "sent", "unknown", "rejected", "failed")
+#: What is out, or may be.
+_OUT = ("claimed", "sent", "unknown")
+#: The steps of earlier launches that people are not sent again, by what was chosen: what is not out goes to those for
+#: whom something went wrong; what nobody tried goes to the others.
+_KEPT = {"failed": _OUT, "unsent": (*_OUT, "rejected", "failed")}
 
 
 def add_list(connection: sa.Connection, row: Document) -> None:
@@ -181,15 +185,19 @@ def left_out(connection: sa.Connection, list_id: str, limit: int) -> list[sa.Row
 # The audience of the next run
 
 
-def _handled(case: Case) -> sa.Subquery:
-    """Per contact, the first step that no run of this generation has claimed, but for what was given back."""
+def _bits(wanted: sa.Select[Any]) -> sa.Subquery:
+    """Per contact, the steps that are found in ledger rows, a bit each."""
+    bit = sa.literal_column("1", sa.Integer).bitwise_lshift(ledger.c.step)
+    return wanted.add_columns(sa.func.sum(sa.distinct(bit)).label("bits")).group_by(ledger.c.contact_id).subquery()
+
+
+def _handled(case: Case) -> sa.Select[Any]:
+    """Contacts, by what the runs of this generation have claimed of them, but for what was given back."""
     return (
-        sa.select(ledger.c.contact_id, (sa.func.max(ledger.c.step) + 1).label("next"))
+        sa.select(ledger.c.contact_id)
         .join(run, run.c.id == ledger.c.run_id)
         .where(run.c.campaign_id == case.id, run.c.generation == case.generation)
         .where(ledger.c.state.not_in(_UNHANDLED))
-        .group_by(ledger.c.contact_id)
-        .subquery("handled")
     )
 
 
@@ -205,10 +213,9 @@ def _reached(case: Case, states: Sequence[str]) -> sa.Select[Any]:
 def _selected(case: Case) -> sa.ColumnElement[bool]:
     chosen = (case.selection or {}).get("recipients", "all")
     if chosen == "unsent":
-        return contact.c.id.not_in(_reached(case, _SETTLED_OR_OPEN))
+        return contact.c.id.not_in(_reached(case, ("rejected",)))
     if chosen == "failed":
-        failed = contact.c.id.in_(_reached(case, ("rejected", "failed")))
-        return failed & contact.c.id.not_in(_reached(case, ("claimed", "sent", "unknown")))
+        return contact.c.id.in_(_reached(case, ("rejected", "failed")))
     if chosen == "new":
         earlier = sa.select(audience.c.contact_id).join(run, run.c.id == audience.c.run_id)
         return contact.c.id.not_in(earlier.where(run.c.campaign_id == case.id))
@@ -218,21 +225,30 @@ def _selected(case: Case) -> sa.ColumnElement[bool]:
 
 
 def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Contacts that the next run would send to, in order."""
+    """Contacts that the next run would send to, in order, with the steps of which it would not."""
     if not case.run:
-        wanted = sa.select(*columns, sa.literal(0).label("first_step")).select_from(contact)
+        wanted = sa.select(*columns, sa.literal(0).label("done")).select_from(contact)
     else:
-        handled = _handled(case)
-        first = sa.func.coalesce(handled.c.next, 0)
+        handled, kept = _bits(_handled(case)), _bits(_reached(case, _KEPT.get(_chosen(case), ())))
+        done = sa.func.coalesce(handled.c.bits, 0).bitwise_or(sa.func.coalesce(kept.c.bits, 0))
+        whole = sa.literal((1 << steps) - 1, sa.BigInteger)
         wanted = (
-            sa.select(*columns, first.label("first_step"))
+            sa.select(*columns, done.label("done"))
             .select_from(contact)
             .outerjoin(handled, handled.c.contact_id == contact.c.id)
-            .where(first < steps, _selected(case))
+            .outerjoin(kept, kept.c.contact_id == contact.c.id)
+            .where(done.bitwise_and(whole) != whole, _selected(case))
+            .where(contact.c.id.not_in(_handled(case).where(ledger.c.state == "rejected")))
         )
     return wanted.where(
         contact.c.list_id == case.list_id, contact.c.excluded.is_(None), ~_suppressed(case.workspace).exists()
     )
+
+
+def _chosen(case: Case) -> str:
+    """Whom an ended campaign was opened again for: a word, or those who are listed."""
+    chosen = (case.selection or {}).get("recipients", "all")
+    return chosen if isinstance(chosen, str) else "listed"
 
 
 def _suppressed(workspace_id: str) -> sa.Select[Any]:
@@ -333,8 +349,8 @@ def _take(
     wanted = _next_audience(case, steps, contact.c.position, contact.c.id, contact.c.payload)
     some = wanted.where(contact.c.position > last).order_by(contact.c.position).limit(limit).subquery()
     nth = sa.func.row_number().over(order_by=some.c.position) + (taken - 1)
-    rows = sa.select(sa.literal(run_id), nth, some.c.id, some.c.payload, some.c.first_step)
-    columns = ["run_id", "position", "contact_id", "payload", "first_step"]
+    rows = sa.select(sa.literal(run_id), nth, some.c.id, some.c.payload, some.c.done)
+    columns = ["run_id", "position", "contact_id", "payload", "done"]
     added = audience.insert().from_select(columns, rows)
     return connection.execute(added, execution_options={"preserve_rowcount": True}).rowcount
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
     else:
         _ledger_anew()
     _ledger_index()
+    _audience()
     _tables()
     _tables_about_messages()
 
@@ -126,6 +127,14 @@ def _ledger_index() -> None:
         sqlite_where=sa.text("state = 'deferred'"),
         postgresql_where=sa.text("state = 'deferred'"),
     )
+
+
+def _audience() -> None:
+    """Steps that were handled are told one by one. What keeps an audience as it is, is installed after."""
+    owner = " ON gonogo_audience" if op.get_bind().dialect.name == "postgresql" else ""
+    op.execute(f"DROP TRIGGER IF EXISTS gonogo_audience_fixed{owner}")
+    op.execute("ALTER TABLE gonogo_audience RENAME COLUMN first_step TO done")
+    op.execute("UPDATE gonogo_audience SET done = (1 << done) - 1 WHERE done > 0")
 
 
 def _tables() -> None:
