@@ -135,8 +135,8 @@ class Gate:
             self._threads[-1].start()
 
     def stop_work(self, drain: int = 10) -> None:
-        """Take no more work. What runs ends at its next batch; it is given `drain` seconds. The request to a webhook
-        that is under way is waited for meanwhile."""
+        """Take no more work. What runs ends at its next batch; it is given `drain` seconds. The requests to webhooks
+        and mails to reviewers that are under way are waited for meanwhile."""
         if not self._threads:
             return
         self._stopping.set()
@@ -166,7 +166,8 @@ class Gate:
         """Send mails to reviewers; in a thread of its own, because a relay may take its time."""
         links, channel = self.outside.links, self.executor.channels.get("email")
         if links is not None and channel is not None:
-            deliver = partial(review_mail.deliver_due, self.engine, self.clock, channel, links)
+            stopping = self._stopping.is_set
+            deliver = partial(review_mail.deliver_due, self.engine, self.clock, channel, links, stopping)
             self._deliver("mails to reviewers", deliver, every)
 
     def _deliver(self, what: str, round_of: Callable[[], int], every: float) -> None:

@@ -34,6 +34,7 @@ from gonogo.policy import Requirement
 from gonogo.proposal import is_overdue
 from gonogo.store import cases, invitations, people, workspaces
 from gonogo.store.cases import Case
+from gonogo.workspaces import verify_member
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +103,11 @@ def decide(call: Call, links: Links, token: str, ballot: Ballot) -> Outcome | No
     if link.case.task_open and ballot.seal != link.case.seal:
         return Outcome(link.case, (_CHANGED,))
     outcome = _VERBS[ballot.choice](call, task_id, ballot)
-    if not outcome.refused and not invitations.spend(call.connection, link.mac, call.now):
+    if outcome.refused:
+        return outcome
+    if not invitations.spend(call.connection, link.mac, call.now):
         raise Conflict(f"the link about task {task_id} was spent in the meantime")
+    verify_member(call, call.by.person)  # whoever has the link reads the member's mail
     return outcome
 
 
@@ -138,15 +142,20 @@ class _Made:
     message: Message
 
 
-def deliver_due(engine: sa.Engine, clock: Clock, channel: Channel, links: Links) -> int:
-    """Send what is due, one round of it; how many rows that settled or put off. Any number of processes may do so."""
+def deliver_due(
+    engine: sa.Engine, clock: Clock, channel: Channel, links: Links, stopping: Callable[[], bool] = lambda: False
+) -> int:
+    """Send what is due, one round of it; how many rows that settled or put off. Any number of processes may do so.
+
+    Once it is `stopping`, no further mail is tried: what is left of the round is due again at once, to anybody.
+    """
     now = clock.now()
     held = now + LEASE
     with engine.begin() as connection:
         claimed = invitations.claim_due(connection, now, held, ROUND)
         made = [mail for row in claimed if (mail := _make(connection, links, row, now)) is not None]
     if made:
-        delivery = channel.deliver([mail.message for mail in made], lambda: clock.now() < held)
+        delivery = channel.deliver([mail.message for mail in made], lambda: clock.now() < held and not stopping())
         with engine.begin() as connection:
             _settle(connection, made, delivery, clock.now())
     return len(claimed)
@@ -165,8 +174,12 @@ def _make(connection: sa.Connection, links: Links, row: sa.Row[Any], now: Instan
 
 
 def _settle(connection: sa.Connection, made: list[_Made], delivery: Delivery, now: Instant) -> None:
+    put_off = None if delivery.trouble is None else Receipt("deferred", delivery.trouble)
     for mail, receipt in zip(made, delivery.receipts, strict=True):
-        said = receipt or Receipt("deferred", delivery.trouble or "There was no time to send it.")
+        said = receipt or put_off
+        if said is None:  # there was no time to try it
+            invitations.settle(connection, mail.row, mail.mac, next_at=now)
+            continue
         values = _came_of(mail.row, said, now)
         if values["state"] == "failed":
             about = {"workspace": mail.row.workspace_id, "task": mail.row.task_id}

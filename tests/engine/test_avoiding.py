@@ -67,6 +67,13 @@ def told(rules: list[Document], question: Question, **more: object) -> list[tupl
         ),
         pytest.param([auto(sender="*@b.example")], asked(), {}, [("sender", "*@b.example")], id="a sender of a domain"),
         pytest.param(
+            [auto(sender="*@bücher.example")],
+            asked(),
+            {},
+            [("sender", "*@xn--bcher-kva.example")],
+            id="a sender of an international domain, in the form in which senders are kept",
+        ),
+        pytest.param(
             [people(sender="bob@b.example"), auto(sender="*@b.example")],
             asked(),
             {},

@@ -2,6 +2,7 @@
 counts, a channel that answers as it is told where tries do."""
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, repeat
@@ -17,11 +18,13 @@ from gonogo.call import Call
 from gonogo.execution.channels import Channel, Message, Receipt
 from gonogo.execution.links import Links
 from gonogo.execution.smtp import Relay, Smtp
+from gonogo.gate import Gate, Outside
 from gonogo.invitations import MOST
 from gonogo.models import Document
 from gonogo.store import workspaces as store
 from gonogo.store.cases import Case
 from gonogo.store.invitations import mail
+from gonogo.testing.fake_jobs import FakeJobs
 from support.engine import NOW, Bench, asking, codes, snapshot
 from support.relays import Inbox, smtp_server
 from support.server import free_port
@@ -270,6 +273,51 @@ def test_whoever_dies_while_sending_leaves_mails_that_go_out_again_when_the_clai
     bench.clock.at += review_mail.LEASE
     assert deliver(bench) == 3
     assert mails(bench, case) == [("sent", 1, None)] * 3
+
+
+def test_whoever_stops_tries_no_further_mail_and_leaves_the_rest_to_others(bench: Bench) -> None:
+    case = bench.asked(policy=inviting())
+    stopping = threading.Event()
+    bench.sink.answers = lambda _: stopping.set()
+    assert review_mail.deliver_due(bench.engine, bench.clock, bench.sink, LINKS, stopping.is_set) == 3
+    assert sorted(mails(bench, case)) == [("pending", 0, None), ("pending", 0, None), ("sent", 1, None)]
+    bench.sink.answers = lambda _: None
+    assert deliver(bench) == 2
+    assert mails(bench, case) == [("sent", 1, None)] * 3
+    assert sorted(bench.sink.addresses) == MAY_DECIDE
+
+
+def test_a_mail_for_which_a_slow_relay_left_no_time_is_due_at_once_and_no_try_of_it_is_lost(bench: Bench) -> None:
+    case = bench.asked(policy=inviting())
+
+    def slow(_: Message) -> None:
+        bench.clock.at += review_mail.LEASE
+
+    bench.sink.answers = slow
+    assert [deliver(bench) for _ in range(4)] == [3, 2, 1, 0]
+    assert mails(bench, case) == [("sent", 1, None)] * 3
+
+
+def test_a_stop_waits_for_the_mail_under_way_alone(bench: Bench) -> None:
+    bench.asked(policy=inviting())
+    arrived, answered = threading.Event(), threading.Event()
+
+    def hangs(_: Message) -> None:
+        arrived.set()
+        assert answered.wait(10)
+
+    bench.sink.answers = hangs
+    channels: dict[str, Channel] = {"email": bench.sink}
+    gate = Gate(bench.engine, channels=channels, jobs=FakeJobs(), clock=bench.clock, outside=Outside(links=LINKS))
+    gate.start_work(every=0.05)
+    assert arrived.wait(10)
+    stopping = threading.Thread(target=gate.stop_work)
+    stopping.start()
+    assert gate.executor.draining.wait(5)
+    answered.set()
+    stopping.join(10)
+    assert not stopping.is_alive()
+    assert len(bench.sink.messages) == 1
 
 
 def test_nothing_is_held_while_mails_go_out_and_nobody_else_sends_them(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 from whenever import Instant, Time, ZonedDateTime
 
+from gonogo.addresses import carried
 from gonogo.errors import Mistake
 from gonogo.policy.words import Count, Days, Name, Part, Sender, TimeOfDay, Zone, days_twice, read, shown
 from gonogo.zones import weekday
@@ -112,8 +113,13 @@ def _at_most(wanted: int, question: Question, others: Callable[[], int | None]) 
 def _sent_by(wanted: str, question: Question, _: object) -> bool | None:
     if question.sender is None:
         return None
-    address = question.sender.lower()
+    address = _in_one_form(question.sender)
     return address.endswith(wanted[1:].lower()) if wanted.startswith("*@") else address == wanted.lower()
+
+
+@lru_cache(maxsize=4_096)
+def _in_one_form(sender: str) -> str:
+    return carried(sender).lower()
 
 
 def _is(name: str) -> Test:

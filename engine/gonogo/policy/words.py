@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from whenever import Date, PlainDateTime, Time, TimeDelta
 
-from gonogo.addresses import email_problem
+from gonogo.addresses import carried, email_problem
 from gonogo.errors import Mistake
 from gonogo.zones import DAYS, zone_exists
 
@@ -43,7 +43,7 @@ def _name(text: str) -> str:
 def _sender(text: str) -> str:
     if email_problem(f"any{text[1:]}" if text.startswith("*@") else text):
         raise ValueError("expected an address, or *@domain")
-    return text
+    return carried(text)
 
 
 def _duration(text: str) -> str:
