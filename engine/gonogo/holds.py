@@ -1,5 +1,6 @@
 """Holds: nothing is claimed while one stands, for a sender, a whole workspace, or everything."""
 
+from gonogo.addresses import carried
 from gonogo.call import Call
 from gonogo.clock import new_id
 from gonogo.errors import Invalid, NotFound
@@ -15,7 +16,7 @@ def set_hold(call: Call, *, sender: str | None = None, reason: str) -> str:
     What was claimed already still goes out. Raises Invalid.
     """
     kind = "workspace" if sender is None else "sender"
-    return _add(call, call.by.workspace, kind, sender or "", reason)
+    return _add(call, call.by.workspace, kind, carried(sender) if sender else "", reason)
 
 
 def hold_everything(call: Call, reason: str) -> str:

@@ -1,5 +1,6 @@
 """How much a sender, a pool of senders, or a launch that goes wrong may do: set by the workspace."""
 
+from gonogo.addresses import carried
 from gonogo.call import Call
 from gonogo.errors import Invalid
 from gonogo.execution.throttle import DEFAULTS
@@ -31,7 +32,8 @@ def remove_cap(call: Call, kind: str, subject: str) -> None:
 
 
 def _put(call: Call, limit: Limit | None, kind: str, subject: str) -> None:
-    """What waits for the limit that was looks again."""
+    """What waits for the limit that was looks again. A sender is named as messages name it."""
+    subject = carried(subject) if kind == "sender" else subject
     throttles.set_cap(call.connection, call.by.workspace, limit, kind, subject)
     throttles.wake(call.connection, call.by.workspace, LIMITS[kind], call.now)
 

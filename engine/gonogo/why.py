@@ -27,6 +27,7 @@ PAUSES = {
     "start_missed": "its start time was missed",
     "restored": "the database was restored from a backup while it was under way",
     "revoked": "its approval was revoked",
+    "person": "somebody wants it to stay so",
 }
 
 
@@ -49,7 +50,8 @@ def why(call: Call, campaign_id: str) -> list[Reason]:
     if case.state in (ACTIVE, RUNNING):
         found += _waiting(call, case)
         found += _no_worker(call)
-        found += [] if found else _queued(call, case)
+        if not found:
+            found += _queued(call, case)
     return found
 
 

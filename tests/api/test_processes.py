@@ -118,6 +118,22 @@ def test_a_server_keeps_how_far_its_database_has_come(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_a_server_that_executes_nothing_pauses_what_a_restored_database_has_under_way(tmp_path: Path) -> None:
+    url, path = f"sqlite:///{tmp_path}/gonogo.db", tmp_path / "position.json"
+    server = Server(url, tmp_path).start()
+    house = House.of(server)
+    campaign = house.draft(start_at="2099-01-15T09:00:00Z")
+    assert house.start(campaign)["status"] == "scheduled"
+    server.stop()
+    path.write_text('{"position": 1000000}')
+    idle = Server(url, tmp_path, {"GONOGO_CHECKPOINT_FILE": str(path)}, arguments=("--no-worker",)).start()
+    try:
+        house = House(house.tenant, Client(idle.base, house.client.key), house.domain)
+        assert (house.status(campaign), house.campaign(campaign)["paused_reason"]) == ("paused", "restored")
+    finally:
+        idle.stop()
+
+
 # PostgreSQL
 
 

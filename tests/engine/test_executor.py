@@ -18,6 +18,7 @@ from gonogo.execution.segment import message_id
 from gonogo.store import ledger
 from gonogo.store.cases import Case
 from gonogo.store.ledger import Settled
+from gonogo.why import why
 from support.engine import HELLO, NOW, SEQUENCE, Bench, asking, codes, people, snapshot
 
 LAPSE = TimeDelta(seconds=6)  # more than a lease lasts
@@ -260,6 +261,8 @@ def test_what_a_person_paused_stays_so_also_where_it_waited_for_space(bench: Ben
     assert bench.case(case.id).paused_reason == "No space left on device."
     bench.do(service.pause, case.id)
     assert (bench.case(case.id).paused_reason, bench.case(case.id).wake_at) == ("person", None)
+    with bench.call() as call:
+        assert "somebody wants it to stay so" in why(call, case.id)[0].message
     bench.sink.answers = lambda _: None
     bench.clock.move(TimeDelta(hours=1))
     finish(bench)

@@ -131,6 +131,20 @@ def test_a_senders_limit_is_shared_by_its_campaigns(bench: Bench) -> None:
     assert bench.case(second.id).state == "completed"
 
 
+def test_an_international_sender_is_limited_and_held_however_it_is_written(bench: Bench) -> None:
+    with bench.call() as call:
+        limits.set_cap(call, "sender", "go@bücher.example", 2)
+    sender = {"email": "go@xn--bcher-kva.example", "name": "Bücher"}
+    case = bench.launched(4, sender=sender)
+    bench.jobs.run()
+    assert (sent(bench), asleep(bench, case)[0]) == (2, "sender_limit")
+    with bench.call() as call:
+        limits.remove_cap(call, "sender", "go@bücher.example")
+        holds.set_hold(call, sender="go@bücher.example", reason="its domain is being moved")
+    pass_time(bench, TimeDelta(seconds=1))
+    assert (sent(bench), asleep(bench, case)[0]) == (2, "hold")
+
+
 def test_a_pools_limit_is_shared_by_its_campaigns_whatever_their_sender(bench: Bench) -> None:
     with bench.call() as call:
         limits.set_cap(call, "pool", "spring", 6)
