@@ -47,7 +47,7 @@ def opened(
     with gate.engine.begin() as connection:
         workspace = gate.create_workspace(connection, "Acme")
         call = gate.call(connection, machine(workspace))
-        person = workspaces.add_member(call, "ada@acme.example", scopes=SCOPES)
+        person = workspaces.add_member(call, "ada@acme.example", scopes=SCOPES, verified=True)
         by = Actor(workspace, "key", person, frozenset(SCOPES), is_member=True)
         gate.write_policy(connection, POLICY, by=by)
     yield gate, by

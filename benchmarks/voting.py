@@ -63,7 +63,9 @@ def _voters(gate: Gate, by: Actor) -> list[Actor]:
     """Members of either group."""
     with gate.engine.begin() as connection:
         call = gate.call(connection, by)
-        ids = [workspaces.add_member(call, f"voter{n}@acme.example", scopes=["lexi"]) for n in range(VOTERS)]
+        ids = [
+            workspaces.add_member(call, f"voter{n}@acme.example", scopes=["lexi"], verified=True) for n in range(VOTERS)
+        ]
         groups.put_group(call, "first", ids[:FIRST])
         groups.put_group(call, "second", ids[FIRST:])
     return [Actor(by.workspace, f"key{n}", person, frozenset(["lexi"]), is_member=True) for n, person in enumerate(ids)]

@@ -17,7 +17,7 @@ from gonogo.execution.posting import Poster
 from gonogo.execution.smtp import Relay, Smtp
 from gonogo.execution.webhook import Webhook
 from gonogo.gate import Gate, Outside
-from gonogo_api import events, health, hosted, reference, review_page
+from gonogo_api import health, hosted, reference, responding, review_page, verify_page
 from gonogo_api.choosing import Front
 from gonogo_api.dialects import bavlio, burki, leadlex, leadterra, sonarly
 from gonogo_api.door import Door, executor_alive
@@ -73,9 +73,10 @@ def create_app(settings: Settings, gate: Gate, *, executes: bool = True) -> Star
         return HTMLResponse(reference.page(apps))
 
     routes = [
-        *hosted.routes(door),
+        hosted.route(door),
+        verify_page.route(door),
         *review_page.routes(door),
-        events.route(door, apps["leadlex"]),
+        responding.route(door, apps["leadlex"]),
         *health.routes(door.executor_alive, figures, settings.metrics_token),
         *(Route(f"/docs{slash}", docs) for slash in ("", "/")),
     ]
@@ -103,5 +104,7 @@ async def _at_work(gate: Gate, figures: Metrics, *, executes: bool) -> AsyncIter
     with figures.listener.listening():
         if executes:
             await run_in_threadpool(gate.start_work)  # the job engine refuses to start where an event loop runs
+        elif gate.watch is not None:
+            await run_in_threadpool(gate.watch.look)
         yield
         await run_in_threadpool(gate.close)

@@ -194,6 +194,11 @@ def presented(header: str | None) -> str | None:
     return key if key is not None and well_formed(key) else None
 
 
+def derived(pepper: bytes, label: bytes) -> bytes:
+    """A secret for one purpose: it comes of the pepper and tells nothing of it."""
+    return hmac.new(pepper, label, hashlib.sha256).digest()
+
+
 def bearer(header: str | None) -> str | None:
     """The key in an Authorization header, if it holds one."""
     scheme, _, key = (header or "").partition(" ")

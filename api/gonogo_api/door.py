@@ -1,5 +1,7 @@
 """What the routes of every dialect share: the gate, and who knocks at it with which key."""
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 
@@ -53,10 +55,7 @@ class Door:
         key, now = presented(authorization), self.gate.clock.now()
         if key is None:
             return None
-        visitor = database.at_a_glance(self.glances, lambda connection: identify(connection, self.pepper, key, now))
-        if visitor is not None and visitor.alive:
-            self._note(visitor)
-        return visitor
+        return self._noted(lambda connection: identify(connection, self.pepper, key, now))
 
     def _met(self, authorization: str | None) -> tuple[Visitor | None, Allowance | None]:
         visitor = self.who(authorization)
@@ -64,10 +63,15 @@ class Door:
 
     def _met_owner(self, key_id: str) -> tuple[Visitor | None, Allowance | None]:
         now = self.gate.clock.now()
-        visitor = database.at_a_glance(self.glances, lambda connection: owner(connection, key_id, now))
+        visitor = self._noted(lambda connection: owner(connection, key_id, now))
+        return visitor, self._counted(visitor)
+
+    def _noted(self, find: Callable[[sa.Connection], Visitor | None]) -> Visitor | None:
+        """Whom it finds; that the key was used is kept."""
+        visitor = database.at_a_glance(self.glances, find)
         if visitor is not None and visitor.alive:
             self._note(visitor)
-        return visitor, self._counted(visitor)
+        return visitor
 
     def _note(self, visitor: Visitor) -> None:
         note_use(self.glances, visitor, self.gate.clock.now())

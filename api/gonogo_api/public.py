@@ -6,15 +6,24 @@ source is loaded, and only the page's own style and form are let through.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, Template, select_autoescape
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from gonogo.errors import DatabaseUnusable
+
+log = logging.getLogger(__name__)
 
 ALLOWED = ("GET", "HEAD", "POST")
 #: What a route takes, so that it answers the others itself.
 METHODS = (*ALLOWED, "PUT", "PATCH", "DELETE", "OPTIONS")
+_STATUS = {"unknown": 404, "method": 405, "failed": 503}
 
 
 @cache
@@ -42,3 +51,31 @@ def answer(page: str, what: str, status: int, extra: Mapping[str, str] | None = 
     if what == "failed":
         headers["Retry-After"] = "60"
     return HTMLResponse(page, status, headers)
+
+
+def button(path: str, page: str, look: Callable[[str], str], press: Callable[[str], str]) -> Route:
+    """A page with one button, made of a template. Each function is given the token and answers what is shown.
+
+    To look at it changes nothing, since mail scanners follow every link. To POST to it does what the button says,
+    whatever the body says: the link itself is the proof. Database trouble asks to try again, and has changed nothing.
+    """
+
+    def came_of(request: Request) -> str:
+        if request.method not in ALLOWED:
+            return "method"
+        try:
+            return (press if request.method == "POST" else look)(request.path_params["token"])
+        except (SQLAlchemyError, DatabaseUnusable):
+            log.exception("what the page %s was asked for could not be done; it asks to try again", page)
+            return "failed"
+
+    def shown(request: Request) -> HTMLResponse:
+        what = came_of(request)
+        return answer(_rendered(page, what), what, _STATUS.get(what, 200))
+
+    return Route(path, shown, methods=list(METHODS))
+
+
+@cache
+def _rendered(page: str, what: str) -> str:
+    return template(page).render(what=what)

@@ -47,7 +47,8 @@ class StrictRoute(APIRoute):
     """A route whose body is read strictly, and not before the key was found good."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
-        super().__init__(path, _answering_once(endpoint), **more)
+        # a body that does not say what it is, is JSON
+        super().__init__(path, _answering_once(endpoint), **{**more, "strict_content_type": False})
         told = {"security": [{"key": sorted(set(_scopes(self.dependant)))}], PROBLEMS: list(self._problems())}
         self.openapi_extra = {**told, **(self.openapi_extra or {})}
 
@@ -164,7 +165,6 @@ def dialect_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        strict_content_type=False,  # a body that does not say what it is, is JSON
     )
     app.openapi = functools.partial(openapi.document, app)  # type: ignore[method-assign]
     app.state.door, app.state.dialect, app.state.house = door, name, house

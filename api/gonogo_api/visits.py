@@ -21,6 +21,8 @@ T = TypeVar("T")
 Stepped = TypeVar("Stepped", bound=Outcome | Answer)
 TRIES = 3
 IDEMPOTENCY_KEY = "Idempotency-Key"
+#: Why a request that sends a mail may not name itself: an answer is kept in one transaction, and that takes two.
+NOT_AGAIN = "this call's answer can't be repeated"
 _RETRIED = ("deadlock detected", "could not serialize", "database is locked")
 
 
@@ -168,6 +170,15 @@ def executing(request: Request) -> Callable[[str], str]:
 Executing = Annotated[Callable[[str], str], Depends(executing)]
 
 
+def base(request: Request) -> str:
+    """A dependency: where this server is reached, as it was told, else as the request came in."""
+    door: Door = request.app.state.door
+    return door.settings.public_url or str(request.base_url)
+
+
+Base = Annotated[str, Depends(base)]
+
+
 Reader = Annotated[Visit, needs("campaigns:read")]
 Writer = Annotated[Visit, needs("campaigns:write")]
 Launcher = Annotated[Visit, needs("campaigns:execute")]
@@ -175,6 +186,12 @@ Approver = Annotated[Visit, needs("lexi")]
 PolicyWriter = Annotated[Visit, needs("policy:write")]
 Auditor = Annotated[Visit, needs("audit:read")]
 Admin = Annotated[Visit, needs("admin")]
+
+
+def unnamed(visit: Visit, why: str) -> None:
+    """Raise Problem for a request that named itself, where its answer can't be given again, and why."""
+    if visit.named is not None:
+        raise Problem("malformed", f"{IDEMPOTENCY_KEY}: {why}")
 
 
 def grantable(visit: Visit, scopes: Iterable[str]) -> None:

@@ -51,6 +51,7 @@ class MemberView:
     name: str | None
     scopes: Sequence[str]
     created_at: Instant
+    verified_at: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +333,7 @@ def _members(call: Call, found: Sequence[Any]) -> list[MemberView]:
             name=said[row.payload].get("name"),
             scopes=row.scopes,
             created_at=row.created_at,
+            verified_at=row.verified_at,
         )
         for row in found
     ]

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from gonogo import drafts, in_force, policy, questions, seal
 from gonogo.acting import act
 from gonogo.actor import SCOPES
@@ -100,8 +102,11 @@ def _write(call: Call, workspace_id: str, document: Document) -> int:
     return number
 
 
-def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] = ()) -> str:
-    """Make a person a member, or grant a member more scopes; returns the member's id. Raises Invalid."""
+def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] = (), verified: bool = False) -> str:
+    """Make a person a member, or grant a member more scopes; returns the member's id. Raises Invalid.
+
+    With `verified` the caller vouches that the address is the person's: as whoever runs the server may.
+    """
     wanted = check_scopes(scopes)
     wrong = email_problem(email)
     if wrong:
@@ -109,13 +114,31 @@ def add_member(call: Call, email: str, *, name: str = "", scopes: Iterable[str] 
     salt = workspaces.hold(call.connection, call.by.workspace).salt  # who joins twice at once is one member
     key = address_key(salt, email)
     known = workspaces.member_by_address(call.connection, call.by.workspace, key)
-    if known is not None:
-        old = known.scopes if known.removed_at is None else []
-        scopes = sorted({*old, *wanted})
-        workspaces.change_member(call.connection, known.id, scopes=scopes, removed_at=None)
-        if known.removed_at is not None or scopes != sorted(old):
-            act(call, "member", known.id, "changed", {"scopes": scopes})
-        return str(known.id)
+    if known is None:
+        member_id = _join(call, email, name, key, wanted)
+    else:
+        member_id = str(known.id)
+        _grant(call, known, wanted)
+    if verified:
+        verify_member(call, member_id)
+    return member_id
+
+
+def verify_member(call: Call, member_id: str) -> None:
+    """Write down that the address is the member's: the caller vouches for it, or has shown it."""
+    if workspaces.verify_member(call.connection, member_id, call.now):
+        act(call, "member", member_id, "verified")
+
+
+def _grant(call: Call, known: sa.Row[Any], wanted: list[str]) -> None:
+    old = known.scopes if known.removed_at is None else []
+    scopes = sorted({*old, *wanted})
+    workspaces.change_member(call.connection, known.id, scopes=scopes, removed_at=None)
+    if known.removed_at is not None or scopes != sorted(old):
+        act(call, "member", known.id, "changed", {"scopes": scopes})
+
+
+def _join(call: Call, email: str, name: str, key: str, wanted: list[str]) -> str:
     said = {"email": email, "name": name or email.split("@", maxsplit=1)[0]}
     payload = workspaces.conceal(call.connection, call.by.workspace, said, secrets.token_bytes(32))
     row: Mapping[str, Any] = {

@@ -59,3 +59,21 @@ def test_a_page_of_campaigns_links_to_the_next(server: Server, dialect: str, pat
     assert second.status_code == 200
     assert second.json()["campaigns"] != first.json()["campaigns"]
     assert len(second.json()["campaigns"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path"),
+    [
+        ("leadlex", "/v1/campaigns"),
+        ("sonarly", "/v1/accounts/{group}/campaigns"),
+        ("leadterra", "/v1/campaigns"),
+        ("burki", "/api/v1/campaigns"),
+        ("bavlio", "/api/v1/campaigns"),
+    ],
+)
+def test_a_body_that_does_not_say_what_it_is_is_json(server: Server, dialect: str, path: str) -> None:
+    tenant = server.workspace(dialect)
+    message = ', "message": {"subject": "Hello", "body": "Dear all"}' if dialect == "sonarly" else ""
+    headers = {"Authorization": f"Bearer {tenant.client().key}"}
+    url = server.base + (path.format(group=tenant.account_group()) if dialect == "sonarly" else path)
+    assert requests.post(url, data=f'{{"name": "Spring"{message}}}', headers=headers, timeout=30).status_code == 201

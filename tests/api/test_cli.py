@@ -115,6 +115,18 @@ def test_a_key_of_unknown_scopes_is_not_made_nor_its_member(on: Shell) -> None:
     assert [count(on.variables["GONOGO_DATABASE_URL"], model) for model in (models.Key, models.Member)] == [0, 0]
 
 
+def test_the_members_that_the_command_line_makes_are_verified(on: Shell) -> None:
+    workspace = on.run("workspace", "create", "Acme", "--json").json["id"]
+    on.run("member", "add", "--workspace", workspace, "ada@acme.example")
+    key = ("key", "create", "--workspace", workspace, "--dialect", "leadlex", "--scope", "lexi")
+    on.run(*key, "--member", "ann@acme.example")
+    engine, member = database.connect(on.variables["GONOGO_DATABASE_URL"]), models.table(models.Member)
+    with engine.connect() as connection:
+        found = connection.execute(sa.select(member.c.verified_at)).scalars().all()
+    engine.dispose()
+    assert [moment is not None for moment in found] == [True, True]
+
+
 def count(url: str, model: type[models.Base]) -> int:
     engine = database.connect(url)
     with engine.connect() as connection:

@@ -86,6 +86,7 @@ CALLS = [
     Ask("GET", "/v1/members", "admin"),
     Ask("POST", "/v1/members", "admin", {"email": "ada@x.example", "scopes": [READ]}),
     Ask("DELETE", "/v1/members/{member_id}", "admin"),
+    Ask("POST", "/v1/members/{member_id}/verify", "admin"),
     Ask("GET", "/v1/webhooks", "admin"),
     Ask("POST", "/v1/webhooks", "admin", {"url": "https://a.example"}),
     Ask("DELETE", "/v1/webhooks/{webhook_id}", "admin"),

@@ -23,6 +23,7 @@ def test_a_member_is_added_told_and_removed(server: Server) -> None:
         "name": "Ada",
         "scopes": ["campaigns:read", "lexi"],
         "created_at": "",
+        "verified_at": None,
     }
     assert house.data("GET", "/v1/members")["members"] == [member]
 

@@ -1,7 +1,6 @@
 """The use cases in order of a campaign's life: what each does, everything that refuses it, and that a refusal changes
 nothing. How people decide is in `test_votes.py`, how messages go out in `test_executor.py`."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 

@@ -123,7 +123,7 @@ class Bench:
             return self._join(call, name, *scopes)
 
     def _join(self, call: Call, name: str, *scopes: str) -> Actor:
-        member = workspaces.add_member(call, f"{name}@acme.example", name=name, scopes=scopes)
+        member = workspaces.add_member(call, f"{name}@acme.example", name=name, scopes=scopes, verified=True)
         return Actor(self.workspace, f"key-{name}", member, frozenset(scopes), is_member=True)
 
     def robot(self, *scopes: str) -> Actor:

@@ -66,7 +66,7 @@ def serving(settings: Settings, port: int) -> Iterator[tuple[str, str, threading
     with gate.engine.begin() as connection:
         workspace = workspaces.create(gate.call(connection, machine("")), "Acme")
         call = gate.call(connection, machine(workspace))
-        person = workspaces.add_member(call, "ada@acme.example", name="Ada", scopes=SCOPES)
+        person = workspaces.add_member(call, "ada@acme.example", name="Ada", scopes=SCOPES, verified=True)
         key, _ = auth.issue(call, pepper, workspace=workspace, dialect="leadlex", scopes=SCOPES, member=person)
     server = uvicorn.Server(uvicorn.Config(create_app(settings, gate), log_config=None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)

@@ -41,6 +41,7 @@ class Member(Base, table=True):
     payload: str = Field(foreign_key="gonogo_payload.digest")
     scopes: list[str] = Field(sa_type=sa.JSON)
     created_at: Instant = Field(sa_type=Utc)
+    verified_at: Instant | None = Field(default=None, sa_type=Utc)  # it was shown that the address is the person's
     removed_at: Instant | None = Field(default=None, sa_type=Utc)
 
 

@@ -178,6 +178,18 @@ def find_member(connection: sa.Connection, workspace_id: str, member_id: str) ->
     return found
 
 
+def member_anywhere(connection: sa.Connection, member_id: str) -> sa.Row[Any] | None:
+    """A present member of whatever workspace."""
+    wanted = sa.select(member).where(member.c.id == member_id, member.c.removed_at.is_(None))
+    return connection.execute(wanted).first()
+
+
+def verify_member(connection: sa.Connection, member_id: str, now: Instant) -> bool:
+    """Say since when it is known that the address is the member's; False where that was said before."""
+    unverified = sa.and_(member.c.id == member_id, member.c.verified_at.is_(None))
+    return connection.execute(member.update().where(unverified).values(verified_at=now)).rowcount == 1
+
+
 def change_member(connection: sa.Connection, member_id: str, **values: object) -> None:
     connection.execute(member.update().where(member.c.id == member_id).values(**values))
 

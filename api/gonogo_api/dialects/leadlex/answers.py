@@ -379,13 +379,15 @@ class Lists(Shown):
 
 
 class MemberShown(Shown):
-    """A person of the workspace. Without a name and an address once they are forgotten."""
+    """A person of the workspace. Without a name and an address once they are forgotten. `verified_at` tells since when
+    it is known that the address is theirs; null where it is not."""
 
     id: str
     email: str | None
     name: str | None
     scopes: list[str]
     created_at: str
+    verified_at: str | None
 
 
 class OneMember(Shown):
@@ -591,6 +593,7 @@ def member(view: MemberView) -> MemberShown:
         name=view.name,
         scopes=list(view.scopes),
         created_at=iso(view.created_at),
+        verified_at=iso(view.verified_at) if view.verified_at else None,
     )
 
 

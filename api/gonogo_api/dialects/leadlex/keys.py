@@ -11,13 +11,14 @@ from gonogo_api import auth
 from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.openapi import says
-from gonogo_api.problems import Problem
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Moment, Shape, Shown, iso
-from gonogo_api.visits import IDEMPOTENCY_KEY, Admin, Visit, grantable
+from gonogo_api.visits import Admin, grantable, unnamed
 
 router = APIRouter(route_class=StrictRoute, tags=["keys"])
 KeyId = Annotated[str, Path(description="The key's public part")]
+#: An answer that is to be given again would have to be kept, and with it a secret.
+SHOWN_ONCE = "a key is shown once, so its answer can't be repeated"
 
 
 class NewKey(Shape):
@@ -63,7 +64,7 @@ def list_keys(visit: Admin) -> Response:
 @router.post("/v1/keys", status_code=201, responses=says(Data[MadeKey], 201))
 def create_key(visit: Admin, body: NewKey) -> Response:
     """Make a key, for a member if one is named: a new one joins. The key is shown this once."""
-    _unnamed(visit)
+    unnamed(visit, SHOWN_ONCE)
     grantable(visit, workspaces.check_scopes(body.scopes))
 
     def create(call: Call) -> tuple[str, str]:
@@ -84,7 +85,7 @@ def create_key(visit: Admin, body: NewKey) -> Response:
 @router.post("/v1/keys/{key_id}/rotate", status_code=201, responses=says(Data[MadeKey], 201))
 def rotate_key(visit: Admin, key_id: KeyId) -> Response:
     """End a key and make one in its place. The new one is shown this once."""
-    _unnamed(visit)
+    unnamed(visit, SHOWN_ONCE)
 
     def rotate(call: Call) -> tuple[str, str]:
         grantable(visit, auth.scopes_of(call, key_id))
@@ -98,12 +99,6 @@ def revoke_key(visit: Admin, key_id: KeyId) -> Response:
     """End a key at once."""
     since = visit.write(lambda call: auth.revoke(call, key_id))
     return data(EndedKey(id=key_id, revoked_at=iso(since)))
-
-
-def _unnamed(visit: Visit) -> None:
-    """An answer that is to be given again would have to be kept, and with it a secret. Raises Problem."""
-    if visit.named is not None:
-        raise Problem("malformed", f"{IDEMPOTENCY_KEY}: a key is shown once, so its answer can't be repeated")
 
 
 def _made(issued: tuple[str, str]) -> Response:

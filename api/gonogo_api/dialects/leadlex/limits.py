@@ -6,18 +6,17 @@ from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from gonogo import limits
-from gonogo.addresses import carried, email_problem
 from gonogo.call import Call
 from gonogo.errors import Invalid, NotFound
 from gonogo.models import Document
 from gonogo_api.dialects.leadlex.answers import data
 from gonogo_api.openapi import says
 from gonogo_api.routes import StrictRoute
-from gonogo_api.shapes import Data, Shape, Shown
+from gonogo_api.shapes import Data, Sender, Shape, Shown
 from gonogo_api.visits import Admin, Visit
 
 router = APIRouter(prefix="/v1/limits", route_class=StrictRoute, tags=["limits"])
-Email = Annotated[str, Path(description="The sender's address", max_length=254)]
+Email = Annotated[Sender, Path(description="The sender's address")]
 PoolId = Annotated[str, Path(description="The pool's id, as campaigns name it", min_length=1, max_length=100)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=limits.MOST_A_DAY)]
@@ -94,13 +93,13 @@ def put_failure_limits(visit: Admin, body: FailureEdit) -> Response:
 @router.put("/senders/{email}", responses=says(Data[OneSenderCap]))
 def put_sender_limit(visit: Admin, email: Email, body: NewCap) -> Response:
     """Limit a sender's address, for every campaign together."""
-    return data(OneSenderCap(sender=_sender(_put(visit, "sender", _address(email), body))))
+    return data(OneSenderCap(sender=_sender(_put(visit, "sender", email, body))))
 
 
 @router.delete("/senders/{email}", responses=says(Data[OneSenderCap]))
 def remove_sender_limit(visit: Admin, email: Email) -> Response:
     """Take the limit of a sender away."""
-    return data(OneSenderCap(sender=_sender(_remove(visit, "sender", _address(email)))))
+    return data(OneSenderCap(sender=_sender(_remove(visit, "sender", email))))
 
 
 @router.put("/pools/{pool}", responses=says(Data[OnePoolCap]))
@@ -158,13 +157,6 @@ def _pool(cap: Document) -> PoolCap:
 
 def _cap(cap: Document) -> CapShown:
     return CapShown(daily=cap["daily"], timezone=cap["zone"], used_today=cap["used_today"])
-
-
-def _address(text: str) -> str:
-    wrong = email_problem(text)
-    if wrong:
-        raise Invalid.at("email", wrong)
-    return carried(text)
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
-from gonogo import reading, workspaces
+from gonogo import reading, rehearsing, workspaces
 from gonogo.call import Call
 from gonogo.reading import MemberView
 from gonogo_api.dialects.leadlex.answers import Members, OneMember, data, member
@@ -13,7 +13,8 @@ from gonogo_api.dialects.leadlex.shapes import UUID, known
 from gonogo_api.openapi import says
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Name, Shape
-from gonogo_api.visits import Admin, grantable
+from gonogo_api.verify_page import proofs_for
+from gonogo_api.visits import NOT_AGAIN, Admin, Base, grantable, unnamed
 
 router = APIRouter(prefix="/v1/members", route_class=StrictRoute, tags=["members"])
 MemberId = Annotated[str, Path(description="Member UUID", json_schema_extra=UUID)]
@@ -52,3 +53,16 @@ def remove_member(visit: Admin, member_id: MemberId) -> Response:
         return view
 
     return data(OneMember(member=member(visit.write(remove))))
+
+
+@router.post("/{member_id}/verify", status_code=202, responses=says(Data[OneMember]) | says(Data[OneMember], 202))
+def verify_member(visit: Admin, member_id: MemberId, base: Base) -> Response:
+    """Send the member a mail with a link that confirms the address: one of the day's twenty test messages.
+
+    It answers 202 once the mail is sent. Where the address is verified, no mail is, and it answers 200.
+    """
+    unnamed(visit, NOT_AGAIN)
+    door, wanted = visit.door, known(member_id, "member")
+    proofs = proofs_for(base, door.pepper)
+    asked = rehearsing.ask_to_verify(visit.write, door.gate.executor.channels, proofs, wanted)
+    return data(OneMember(member=member(visit.read(lambda call: reading.member(call, wanted)))), 202 if asked else 200)

@@ -10,10 +10,9 @@ from gonogo.rehearsing import DAILY, Asked, RehearsalView, send_test
 from gonogo_api.dialects.leadlex.answers import data, paged
 from gonogo_api.dialects.leadlex.shapes import UUID, known, mark
 from gonogo_api.openapi import says
-from gonogo_api.problems import Problem
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Shape, Shown, iso, one_of
-from gonogo_api.visits import IDEMPOTENCY_KEY, Reader, Writer
+from gonogo_api.visits import NOT_AGAIN, Reader, Writer, unnamed
 
 router = APIRouter(prefix="/v1/campaigns/{campaign_id}", route_class=StrictRoute, tags=["test sends"])
 Id = Annotated[str, Path(description="Campaign UUID", json_schema_extra=UUID)]
@@ -47,8 +46,7 @@ class TestSends(Shown):
 @router.post("/test-send", status_code=201, responses=says(Data[TestSends], 201))
 def send_tests(visit: Writer, campaign_id: Id, body: NewTestSend) -> Response:
     """Send one message of the campaign, as it reads now, to members; marked in the subject, and twenty a day."""
-    if visit.named is not None:  # its answer would have to be kept in one transaction, and this takes two
-        raise Problem("malformed", f"{IDEMPOTENCY_KEY}: this call's answer can't be repeated")
+    unnamed(visit, NOT_AGAIN)
     members = [known(each, "member") for each in body.member_ids]
     asked = Asked(known(campaign_id), members, body.step, body.variables)
     views = send_test(visit.write, visit.door.gate.executor.channels, asked)

@@ -2,17 +2,16 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, model_validator
 
 from gonogo.responses import Answer, Told, respond
-from gonogo_api import events
+from gonogo_api import responding
 from gonogo_api.dialects.leadlex.answers import data
-from gonogo_api.door import Door
 from gonogo_api.openapi import says
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Moment, Shape, Shown, one_of
-from gonogo_api.visits import Writer
+from gonogo_api.visits import Base, Writer
 
 router = APIRouter(prefix="/v1/responses", route_class=StrictRoute, tags=["responses"])
 
@@ -57,16 +56,10 @@ class Address(Shown):
     url: str
 
 
-def _base(request: Request) -> str:
-    """Where this server is reached: as it was told, else as this request came in."""
-    door: Door = request.app.state.door
-    return door.settings.public_url or str(request.base_url)
-
-
 @router.get("/url", responses=says(Data[Address]))
-def get_address(visit: Writer, base: Annotated[str, Depends(_base)]) -> Response:
+def get_address(visit: Writer, base: Base) -> Response:
     """The address where whoever can only be given a URL tells of responses, as this key. It ends with the key."""
-    token = events.token(visit.door.pepper, visit.visitor.actor.id)
+    token = responding.token(visit.door.pepper, visit.visitor.actor.id)
     return data(Address(url=f"{base.rstrip('/')}/e/{token}"))
 
 

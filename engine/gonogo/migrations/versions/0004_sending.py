@@ -61,6 +61,7 @@ def _columns() -> None:
         sqlite_where=sa.text("wake_at IS NOT NULL"),
         postgresql_where=sa.text("wake_at IS NOT NULL"),
     )
+    op.add_column("gonogo_member", sa.Column("verified_at", Utc(), nullable=True))
     op.add_column("gonogo_workspace", sa.Column("limits", sa.JSON(none_as_null=True), nullable=True))
     op.add_column("gonogo_workspace", sa.Column("endpoints", sa.Integer(), server_default="0", nullable=False))
 

@@ -16,7 +16,7 @@ from whenever import Instant, TimeDelta
 
 from gonogo import models
 from gonogo.models import table
-from gonogo_api import events
+from gonogo_api import responding
 from support.house import LATER, House, eventually, refusal
 from support.server import LIMIT, PEPPER, Server
 
@@ -133,7 +133,7 @@ def test_an_address_that_no_key_was_told_is_not_found_whatever_is_sent_along(ser
     name, _, mac = token.partition(".")
 
     def of(key: str, pepper: str = PEPPER) -> str:
-        return events.token(pepper.encode(), key)
+        return responding.token(pepper.encode(), key)
 
     wrong = [
         f"{name}.{mac[:-1]}{'0' if mac[-1] != '0' else '1'}", f"{name}.", name, f".{mac}", f"{name}.{mac[:32]}",
@@ -170,7 +170,7 @@ def test_it_counts_as_requests_of_the_key(strict: Server) -> None:
 def test_its_use_is_a_use_of_the_key(server: Server) -> None:
     house = House.of(server)
     other = house.by()
-    address = f"{server.base}/e/{events.token(PEPPER.encode(), key_id(house))}"
+    address = f"{server.base}/e/{responding.token(PEPPER.encode(), key_id(house))}"
     assert post(address).status_code == 200
     [used_at] = [each["used_at"] for each in other.data("GET", "/v1/keys")["keys"] if each["id"] == key_id(house)]
     assert used_at is not None

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from gonogo_api.auth import derived
 from gonogo_api.choosing import Knock, hand_on
 from gonogo_api.door import Door
 from gonogo_api.problems import Problem
@@ -24,9 +25,8 @@ _TOKEN = re.compile(r"([a-z2-7]{16})\.([0-9a-f]{64})")
 
 
 def token(pepper: bytes, key_id: str) -> str:
-    """What lets in to tell of events as this key. Its secret comes of the pepper and tells nothing of it."""
-    secret = hmac.new(pepper, _LABEL, hashlib.sha256).digest()
-    return f"{key_id}.{hmac.new(secret, key_id.encode(), hashlib.sha256).hexdigest()}"
+    """What lets in to tell of events as this key."""
+    return f"{key_id}.{hmac.new(derived(pepper, _LABEL), key_id.encode(), hashlib.sha256).hexdigest()}"
 
 
 def key_of(pepper: bytes, presented: str) -> str | None:
