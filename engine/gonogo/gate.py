@@ -110,9 +110,10 @@ class Gate:
         return cls(engine, **settings)
 
     def close(self) -> None:
-        """Stop working and let go of the channels and the database."""
-        self.stop_work()
+        """Stop working and let go of the channels and the database. Nobody waits for what a relay has not answered."""
+        self._wind_down()
         self.executor.close()
+        self._join()
         self.engine.dispose()
 
     def call(self, session: Host, by: Actor) -> Call:
@@ -137,11 +138,16 @@ class Gate:
     def stop_work(self, drain: int = 10) -> None:
         """Take no more work. What runs ends at its next batch; it is given `drain` seconds. The requests to webhooks
         and mails to reviewers that are under way are waited for meanwhile."""
-        if not self._threads:
-            return
-        self._stopping.set()
-        self.executor.draining.set()
-        self.jobs.stop(drain)
+        self._wind_down(drain)
+        self._join()
+
+    def _wind_down(self, drain: int = 10) -> None:
+        if self._threads:
+            self._stopping.set()
+            self.executor.draining.set()
+            self.jobs.stop(drain)
+
+    def _join(self) -> None:
         for thread in self._threads:
             thread.join()
         self._threads.clear()

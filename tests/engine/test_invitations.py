@@ -15,6 +15,7 @@ from gonogo import proposal, review_mail, service, workspaces
 from gonogo.actor import Actor, machine
 from gonogo.ballots import Ballot
 from gonogo.call import Call
+from gonogo.execution import smtp
 from gonogo.execution.channels import Channel, Message, Receipt
 from gonogo.execution.links import Links
 from gonogo.execution.smtp import Relay, Smtp
@@ -26,7 +27,8 @@ from gonogo.store.cases import Case
 from gonogo.store.invitations import mail
 from gonogo.testing.fake_jobs import FakeJobs
 from support.engine import NOW, Bench, asking, codes, snapshot
-from support.relays import Inbox, smtp_server
+from support.house import eventually
+from support.relays import Inbox, scripted, smtp_server
 from support.server import free_port
 
 LINKS = Links("https://go.example/", b"a secret of 32 bytes for the test")
@@ -318,6 +320,18 @@ def test_a_stop_waits_for_the_mail_under_way_alone(bench: Bench) -> None:
     stopping.join(10)
     assert not stopping.is_alive()
     assert len(bench.sink.messages) == 1
+
+
+def test_a_gate_that_is_closed_waits_for_no_answer_of_a_relay(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "PATIENCE", 600)
+    case = bench.asked(policy=inviting())
+    with scripted([b"220 relay", b"250 OK", b"250-it goes on"]) as relay:  # and there it hangs, at the sender
+        channels: dict[str, Channel] = {"email": Smtp(Relay("127.0.0.1", relay.port))}
+        gate = Gate(bench.engine, channels=channels, jobs=FakeJobs(), clock=bench.clock, outside=Outside(links=LINKS))
+        gate.start_work(every=0.05)
+        eventually(lambda: any(said.startswith(b"MAIL") for said in relay.heard), True)
+        gate.close()
+    assert [state for state, *_ in mails(bench, case)] == ["pending"] * 3  # it had not got to the message itself
 
 
 def test_nothing_is_held_while_mails_go_out_and_nobody_else_sends_them(bench: Bench) -> None:
