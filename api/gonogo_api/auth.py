@@ -42,7 +42,7 @@ PREFIXES = {
 #: How exactly it is known when a key was last used.
 USE_NOTED_EVERY = TimeDelta(seconds=60)
 _CHECKSUM = 6  # characters
-_ID = re.compile(r"[a-z2-7]{16}")
+KEY_ID = re.compile(r"[a-z2-7]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +132,12 @@ def scopes_of(call: Call, key_id: str) -> frozenset[str]:
     return frozenset(_owned(call, key_id).scopes)
 
 
-def told(call: Call) -> list[Document]:
-    """What may be told of the keys of the workspace, newest first; times in ISO 8601."""
+def told(call: Call, *, before: str = "", limit: int | None = None) -> list[Document]:
+    """What may be told of the keys of the workspace, newest first, from before the given one: of all, or of so many.
+    Times in ISO 8601."""
     return [
         {name: iso(value) if isinstance(value, Instant) else value for name, value in row.items()}
-        for row in store.keys(call.connection, call.by.workspace)
+        for row in store.keys(call.connection, call.by.workspace, before=before, limit=limit)
     ]
 
 
@@ -206,7 +207,7 @@ def bearer(header: str | None) -> str | None:
 
 
 def _owned(call: Call, key_id: str) -> sa.Row[Any]:
-    if not _ID.fullmatch(key_id):
+    if not KEY_ID.fullmatch(key_id):
         raise NotFound("key", key_id)
     return store.find_key(call.connection, call.by.workspace, key_id)
 

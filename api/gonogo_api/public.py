@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from gonogo.errors import DatabaseUnusable
+from gonogo_api.problems import new_request_id
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ def answer(page: str, what: str, status: int, extra: Mapping[str, str] | None = 
         "X-Robots-Tag": "noindex, nofollow",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
+        "X-Request-Id": new_request_id(),
         **(extra or {}),
     }
     if what == "method":

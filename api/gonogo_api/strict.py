@@ -37,7 +37,7 @@ def read_json(body: bytes) -> Any:
     """Strict JSON (RFC 8259, with I-JSON's limits of RFC 7493). Raises RequestValidationError."""
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_no_repetition, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(text, **_STRICTLY)
         if "\\u" in text or "\x00" in text:
             _no_odd_text(value)
     except (ValueError, RecursionError) as error:
@@ -68,6 +68,21 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise ValueError("a number is too large")
     return number
+
+
+def _short(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:  # Python reads no more digits, and says so in words that mean nothing to a client
+        raise ValueError("a number is too long") from None
+
+
+_STRICTLY: dict[str, Any] = {
+    "object_pairs_hook": _no_repetition,
+    "parse_constant": _no_constant,
+    "parse_float": _finite,
+    "parse_int": _short,
+}
 
 
 def _no_odd_text(value: Any) -> None:

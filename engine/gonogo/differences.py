@@ -110,10 +110,19 @@ class Difference:
 
 def difference(call: Call, case: Case) -> Difference | None:
     """The difference of the run that the task is about; None where no run before it was permitted."""
-    this, *earlier = cases.with_the_last_approved(call.connection, case.task_run_id)
-    if not earlier:
+    return _difference(call, case, *cases.with_the_last_approved(call.connection, case.task_run_id))
+
+
+def changed_since(call: Call, case: Case, seal: str) -> tuple[str, ...] | None:
+    """The names of the sections in which the run that the task is about differs from the one that bears the seal; None
+    where no run of the campaign bears it."""
+    found = _difference(call, case, *cases.with_the_sealed(call.connection, case.task_run_id, seal))
+    return tuple(found.changed) if found else None
+
+
+def _difference(call: Call, case: Case, this: sa.Row[Any], before: sa.Row[Any] | None = None) -> Difference | None:
+    if before is None:
         return None
-    [before] = earlier
     ids = {row[name] for row in (this._mapping, before._mapping) for name in ("content_id", "sender_id", "settings_id")}
     bodies = {key: row.body for key, row in workspaces.versions(call.connection, sorted(ids)).items()}
     return Difference(

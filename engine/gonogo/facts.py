@@ -40,6 +40,7 @@ class Facts:
     requester: bool = True  #: this person asked for the launch
     repeated: bool = False  #: this person's vote already stands
     seen: bool = True  #: the seal on the ballot, if any, is the task's
+    changed: tuple[str, ...] | None = None  #: what differs from the run that bears the ballot's seal, if one does
     acknowledged: bool = True  #: the warnings are acknowledged as the policy asks
     enough: bool = True  #: with this ballot, the quorum is met (approve) or `dismissals` reached (dismiss)
     presented: bool = True  #: the executor shows the permit that the campaign holds
@@ -76,6 +77,7 @@ DOMAIN: dict[str, tuple[object, ...]] = {
     "requester": (True, False),
     "repeated": (False, True),
     "seen": (True, False),
+    "changed": (None,),
     "acknowledged": (True, False),
     "enough": (True, False),
     "presented": (True, False),

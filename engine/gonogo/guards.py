@@ -169,10 +169,11 @@ def vote_stands(facts: Facts) -> Blocker | None:
 
 
 def seal_seen(facts: Facts) -> Blocker | None:
-    """A vote holds only for what the reviewer was shown."""
+    """A vote holds only for what the reviewer was shown; `changed` names what is proposed otherwise since then."""
     if facts.seen:
         return None
-    return Blocker("seal_changed", "The seal on the ballot is not the seal of this task.")
+    message = "The seal on the ballot is not the seal of this task."
+    return Blocker("seal_changed", message, changed=facts.changed)
 
 
 def warnings_acknowledged(facts: Facts) -> Blocker | None:

@@ -242,11 +242,12 @@ def deciders(call: Call, case: Case) -> Sequence[MemberView]:
     return found
 
 
-def events(call: Call, campaign_id: str) -> list[Document]:
-    """Every recorded step of a campaign. Raises NotFound."""
+def events(call: Call, campaign_id: str, *, after: int = 0, limit: int = 50) -> list[Document]:
+    """A page of the recorded steps of a campaign, in order. Raises NotFound."""
     cases.read(call.connection, call.by.workspace, campaign_id)
     columns = ("seq", "event", "source", "target", "run", "actor", "person", "figures", "at", "digest")
-    return [{name: getattr(row, name) for name in columns} for row in cases.steps(call.connection, campaign_id)]
+    found = cases.steps(call.connection, campaign_id, after=after, limit=limit)
+    return [{name: getattr(row, name) for name in columns} for row in found]
 
 
 def messages(

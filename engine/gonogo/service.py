@@ -24,6 +24,7 @@ from gonogo.clock import new_id
 from gonogo.contacts import Added, merge, new_list, resolve, take_off
 from gonogo.content import MOST_STEPS, Content
 from gonogo.definition import Blocker, Event
+from gonogo.differences import changed_since
 from gonogo.errors import Invalid
 from gonogo.facts import Facts
 from gonogo.machine import decide
@@ -485,6 +486,8 @@ def vote(call: Call, task_id: str, ballot: Ballot) -> Outcome:
     call = call.waited()
     case = _settled(call, held)
     facts, counted = ballot_facts(call, case, ballot)
+    if ballot.seal is not None and not facts.seen:
+        facts = replace(facts, changed=changed_since(call, case, ballot.seal))
     if ballot.choice == "approve":
         facts = replace(facts, frozen=asking.frozen_now(call, case))
     decision = decide(CAMPAIGN, case.state, ballot.choice, facts)

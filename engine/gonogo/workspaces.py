@@ -1,5 +1,6 @@
 """What a workspace is made of before its first campaign: itself, its people, its policy."""
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from gonogo.store import people, workspaces
 
 #: The sender that a new workspace has, until it names its own.
 SENDER = {"email": "campaigns@example.com", "name": "Campaigns"}
+_ACCOUNT_GROUP = re.compile(r"[0-9a-f]{24}")
 
 
 def create(call: Call, name: str, dialect: str = "leadlex", account_group: str | None = None) -> str:
@@ -32,14 +34,12 @@ def create(call: Call, name: str, dialect: str = "leadlex", account_group: str |
         raise Invalid.at("dialect", f"expected one of {', '.join(DIALECTS)}, found {dialect!r}")
     if not name.strip():
         raise Invalid.at("name", "expected a name")
-    if account_group is not None and workspaces.group_taken(call.connection, account_group):
-        raise Invalid.at("account_group", f"the account group {account_group!r} exists already")
     workspace_id = new_id(call.now)
     row: Document = {
         "id": workspace_id,
         "name": name,
         "dialect": dialect,
-        "account_group": account_group or secrets.token_hex(12),
+        "account_group": _account_group(call, account_group),
         "salt": secrets.token_bytes(32),
         "created_at": call.now,
     }
@@ -51,6 +51,18 @@ def create(call: Call, name: str, dialect: str = "leadlex", account_group: str |
         off = {"approval": "off", "reason": f"made for {dialect}, whose clients know no approval"}
         in_force.put(inside, _write(inside, workspace_id, off))
     return workspace_id
+
+
+def _account_group(call: Call, wanted: str | None) -> str:
+    """How Sonarly's paths will name the workspace, in lower case: as it is wanted, else one of its own."""
+    if wanted is None:
+        return secrets.token_hex(12)
+    group = wanted.lower()
+    if not _ACCOUNT_GROUP.fullmatch(group):
+        raise Invalid.at("account_group", f"expected 24 hexadecimal digits, found {wanted!r}")
+    if workspaces.group_taken(call.connection, group):
+        raise Invalid.at("account_group", f"the account group {group!r} exists already")
+    return group
 
 
 def current_policy(call: Call) -> tuple[int, Document]:

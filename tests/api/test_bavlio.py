@@ -6,11 +6,26 @@ from typing import Any
 
 import pytest
 import requests
+from whenever import Instant, TimeDelta
 
 from gonogo import service
 from gonogo.content import Content
+from gonogo_api.dialects.bavlio.shapes import CampaignEdit
 from support.driver_bavlio import CAMPAIGN, ROOT, STEP, Bavlio, check_campaign, error_of
-from support.drivers import ASKING, BROKEN, HELLO, PEOPLE, SITUATIONS, paused, pending_approval, running, scheduled
+from support.drivers import (
+    ASKING,
+    BROKEN,
+    HELLO,
+    LONG,
+    PEOPLE,
+    SITUATIONS,
+    paused,
+    pending_approval,
+    ready,
+    running,
+    scheduled,
+)
+from support.house import House
 from support.server import LIMIT, Client, Server
 
 MISSING = "3c90c3cc-0d44-4b50-8888-8dd25736052a"
@@ -226,6 +241,13 @@ def test_a_patch_changes_what_it_names_and_closes_what_was_proposed(bavlio: Bavl
     assert {name: changed[name] for name in same} == {name: before[name] for name in same}
 
 
+def test_steps_that_are_given_anew_are_what_is_sent(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign()
+    [step] = bavlio.shown(wire_id)["steps_config"]
+    bavlio.client.patch(f"{ROOT}/{wire_id}", {"steps_config": [{**step, "message_template": "We wait."}]})
+    assert house(bavlio, wire_id)["template"]["body"] == "We wait."
+
+
 def test_a_window_can_be_closed_again(bavlio: Bavlio) -> None:
     wire_id = bavlio.campaign(sending_window_start="09:00", sending_window_end="17:00")
     half = bavlio.client.patch(f"{ROOT}/{wire_id}", {"sending_window_end": None})
@@ -233,6 +255,90 @@ def test_a_window_can_be_closed_again(bavlio: Bavlio) -> None:
     ends = dict.fromkeys(("sending_window_start", "sending_window_end"))
     changed = bavlio.client.patch(f"{ROOT}/{wire_id}", ends).json()
     assert {name: changed[name] for name in ends} == ends
+
+
+def bare(bavlio: Bavlio) -> str:
+    """Nothing but its name is said yet."""
+    return bavlio.campaign(recipients=False, content=False)
+
+
+def varied(bavlio: Bavlio) -> str:
+    """All that can be said is said."""
+    template = bavlio.client.post("/api/v1/templates", TEMPLATE).json()["template_id"]
+    variants = [{"label": label, "weight": 50, "template_id": template} for label in "AB"]
+    window: dict[str, Any] = {"sending_window_start": "00:00", "sending_window_end": "23:59", "send_days": ["mon"]}
+    steps = [{"variants": variants}, {"delay_days": 1, **STEP}]
+    return bavlio.campaign(steps_config=steps, start_date="2099-11-07T05:31:56.25Z", alias_ids=["a"], **window)
+
+
+def begun(bavlio: Bavlio) -> str:
+    """It was launched at its date, and is paused between two messages."""
+    wire_id = bavlio.campaign()
+    bavlio.engine(service.revise, wire_id, content=LONG)
+    soon = (Instant.now() + TimeDelta(seconds=3)).format_iso()
+    assert bavlio.client.patch(f"{ROOT}/{wire_id}", {"start_date": soon}).status_code == 200
+    assert bavlio.start(wire_id).status_code == 200
+    bavlio.until(wire_id, lambda case: case.state == "running" and case.waiting_for == "step")
+    bavlio.engine(service.pause, wire_id)
+    return wire_id
+
+
+@pytest.mark.parametrize("arrange", [bare, ready, varied, scheduled, begun], ids=lambda f: f.__name__)
+def test_what_is_shown_of_a_campaign_can_be_given_back_and_changes_nothing(
+    bavlio: Bavlio, arrange: Callable[[Bavlio], str]
+) -> None:
+    wire_id = arrange(bavlio)
+    shown, before = bavlio.shown(wire_id), bavlio.case(wire_id)
+    assert (shown["start_date"] is None) is (arrange in (bare, ready))
+    answer = bavlio.client.patch(f"{ROOT}/{wire_id}", shown)
+    assert answer.status_code == 200, answer.text
+    asked = set(shown) & set(CampaignEdit.model_fields)
+    assert {name: answer.json()[name] for name in asked} == {name: shown[name] for name in asked}
+    after = bavlio.case(wire_id)
+    assert (after.start_at, after.list_id) == (before.start_at, before.list_id)
+
+
+def test_a_launch_whose_date_was_used_up_is_launched_again_once_it_was_given_back(bavlio: Bavlio) -> None:
+    wire_id = begun(bavlio)
+    assert bavlio.client.patch(f"{ROOT}/{wire_id}", bavlio.shown(wire_id)).status_code == 200
+    assert bavlio.post(wire_id, "resume").status_code == 200
+
+
+def test_a_date_that_was_given_up_is_not_shown_any_more(bavlio: Bavlio) -> None:
+    when: dict[str, Any] = {"start_date": "2099-11-07T05:31:56Z"}
+    wire_id = bavlio.campaign(**when)
+    assert bavlio.start(wire_id).status_code == 200
+    given_up = bavlio.client.patch(f"{ROOT}/{wire_id}", {"start_date": None}).json()
+    assert (given_up["launch_type"], given_up["start_date"]) == ("immediate", None)
+    again = bavlio.client.patch(f"{ROOT}/{wire_id}", when).json()
+    assert (again["launch_type"], again["start_date"]) == ("scheduled", when["start_date"])
+
+
+def test_what_there_is_none_of_yet_may_be_said(bavlio: Bavlio) -> None:
+    said: dict[str, Any] = {"name": "Spring", "dataset_id": None, "alias_ids": None, "steps_config": []}
+    made = bavlio.client.post(ROOT, said)
+    assert made.status_code == 201, made.text
+    assert {name: made.json()[name] for name in said} == {**said, "alias_ids": []}
+
+
+def test_a_campaign_can_be_taken_off_its_data_set_and_its_steps_away(bavlio: Bavlio) -> None:
+    wire_id = bavlio.campaign()
+    dataset = bavlio.shown(wire_id)["dataset_id"]
+    without = bavlio.client.patch(f"{ROOT}/{wire_id}", {"dataset_id": None}).json()
+    assert (without["dataset_id"], without["total_leads"], without["status"]) == (None, 0, "draft")
+    assert bavlio.client.get(f"/api/v1/datasets/{dataset}").json()["total_rows"] == len(PEOPLE)
+    assert error_of(bavlio.start(wire_id))[0] == "NO_LAUNCHABLE_ROWS"
+    bavlio.client.patch(f"{ROOT}/{wire_id}", {"dataset_id": dataset})
+    assert bavlio.client.patch(f"{ROOT}/{wire_id}", {"steps_config": []}).json()["steps_config"] == []
+    assert error_of(bavlio.start(wire_id))[0] == "NO_STEPS"
+
+
+def test_what_is_under_way_stays_on_its_data_set_and_nothing_is_written(bavlio: Bavlio) -> None:
+    wire_id = running(bavlio)
+    before = House(bavlio.tenant, bavlio.client, "").rows()
+    answer = bavlio.client.patch(f"{ROOT}/{wire_id}", {"dataset_id": None})
+    assert (answer.status_code, error_of(answer)[0]) == (409, "ALREADY_LAUNCHED")
+    assert House(bavlio.tenant, bavlio.client, "").rows()["gonogo_list"] == before["gonogo_list"]
 
 
 def test_a_data_set_counts_its_rows_and_tells_which_were_refused(bavlio: Bavlio) -> None:
@@ -262,7 +368,7 @@ def test_campaigns_are_listed_page_by_page(bavlio: Bavlio) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "at"),
     [
-        ("steps_config", [], "steps_config"),
+        ("steps_config", None, ""),
         ("steps_config", [STEP] * 11, "steps_config"),
         ("steps_config", [{}], "steps_config[0]"),
         ("steps_config", [{**STEP, "step": 1}, {**STEP, "step": 1}], "steps_config"),

@@ -35,9 +35,9 @@ def test_json_that_nobody_asked_for_is_read_strictly_by_every_method(server: Ser
 
 def test_a_read_takes_no_offence_at_what_its_document_does_not_tell(server: Server) -> None:
     client = House.of(server).client
-    assert client.get("/v1/keys?x=%00").status_code == 200
+    assert client.get("/v1/webhooks?x=%00").status_code == 200
     odd = Client(server.base, client.key, {"Content-Type": "application/json; charset=latin-1"})
-    assert odd.get("/v1/keys").status_code == 200
+    assert odd.get("/v1/webhooks").status_code == 200
 
 
 @pytest.mark.parametrize(

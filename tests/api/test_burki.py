@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import requests
+from whenever import Instant, TimeDelta
 
 from gonogo import service
 from support.driver_burki import ASSISTANT, ROOT, Burki, detail_of
 from support.drivers import (
     ASKING,
+    LONG,
     PEOPLE,
     SITUATIONS,
     Driver,
@@ -91,6 +93,49 @@ ERRORS: dict[str, tuple[Callable[[Burki, int], requests.Response], int, Any]] = 
 @pytest.fixture
 def burki(server: Server) -> Burki:
     return Burki(server)
+
+
+# Campaigns whose time has come
+
+
+def start_soon(burki: Burki, wire_id: str) -> str:
+    """Give it a start time that comes while the test waits for it; answers the time."""
+    soon = (Instant.now() + TimeDelta(seconds=3)).round("second", mode="floor").format_iso()
+    assert burki.post(wire_id, "schedule", {"scheduled_time": soon}).status_code == 200
+    return soon
+
+
+def bare(burki: Burki) -> str:
+    """Nothing but its name is said yet."""
+    return burki.campaign(recipients=False, content=False)
+
+
+def ended(burki: Burki) -> str:
+    """It was started at its time."""
+    wire_id = burki.campaign()
+    start_soon(burki, wire_id)
+    burki.wait_for(wire_id, "completed")
+    return wire_id
+
+
+def reopened(burki: Burki) -> str:
+    wire_id = ended(burki)
+    burki.engine(service.reopen, wire_id, "all")
+    return wire_id
+
+
+def begun(burki: Burki) -> str:
+    """It was started at its time, and is paused between two messages."""
+    wire_id = burki.campaign()
+    burki.engine(service.revise, wire_id, content=LONG)
+    start_soon(burki, wire_id)
+    burki.until(wire_id, lambda case: case.state == "running" and case.waiting_for == "step")
+    burki.engine(service.pause, wire_id)
+    return wire_id
+
+
+def schedule_of(shown: dict[str, Any]) -> tuple[str, str | None]:
+    return shown["schedule_type"], shown["scheduled_time"]
 
 
 # The start, as the original shows it
@@ -382,6 +427,62 @@ def test_a_schedule_in_the_past_leaves_the_campaign_as_it_was(burki: Burki) -> N
     answer = burki.post(wire_id, "schedule", {"scheduled_time": "2020-01-01T00:00:00Z"})
     assert (answer.status_code, detail_of(answer)) == (400, "Scheduled time is in the past")
     assert burki.shown(wire_id) == before
+
+
+@pytest.mark.parametrize("arrange", [bare, ready, scheduled, reopened, begun], ids=lambda f: f.__name__)
+def test_what_is_shown_of_a_campaign_can_be_given_back_and_changes_nothing(
+    burki: Burki, arrange: Callable[[Burki], str]
+) -> None:
+    wire_id = arrange(burki)
+    shown, start_at = burki.shown(wire_id), burki.case(wire_id).start_at
+    answer = burki.client.patch(f"{ROOT}/{wire_id}", shown)
+    assert answer.status_code == 200, answer.text
+    asked = ("name", "description", "assistant_id", "schedule_type", "scheduled_time")
+    assert {name: answer.json()[name] for name in asked} == {name: shown[name] for name in asked}
+    assert burki.case(wire_id).start_at == start_at
+    assert burki.start(wire_id).status_code == (400 if arrange is bare else 200)
+
+
+def test_a_time_that_was_used_up_is_shown_until_another_is_said(burki: Burki) -> None:
+    wire_id = burki.campaign()
+    due = start_soon(burki, wire_id)
+    burki.wait_for(wire_id, "completed")
+    assert schedule_of(burki.shown(wire_id)) == ("scheduled", due)
+    burki.engine(service.reopen, wire_id, "all")
+    assert schedule_of(burki.shown(wire_id)) == ("scheduled", due)
+    at_once = burki.client.patch(f"{ROOT}/{wire_id}", {"schedule_type": "immediate"}).json()
+    assert schedule_of(at_once) == ("immediate", None)
+    assert schedule_of(burki.client.patch(f"{ROOT}/{wire_id}", WHEN).json()) == ("scheduled", AHEAD)
+    assert burki.start(wire_id).json()["scheduled_time"] == AHEAD
+
+
+def test_a_campaign_that_runs_again_is_immediate(burki: Burki) -> None:
+    wire_id = ended(burki)
+    assert burki.post(wire_id, "re-execute").status_code == 200
+    assert schedule_of(burki.shown(wire_id)) == ("immediate", None)
+
+
+def test_a_time_of_a_run_that_never_began_is_not_shown_as_a_schedule(burki: Burki) -> None:
+    wire_id = burki.campaign()
+    assert burki.post(wire_id, "schedule", WHEN).status_code == 200
+    assert burki.post(wire_id, "stop").status_code == 200
+    burki.engine(service.reopen, wire_id, "all")
+    assert schedule_of(burki.shown(wire_id)) == ("immediate", None)
+    again = burki.client.patch(f"{ROOT}/{wire_id}", WHEN).json()
+    assert schedule_of(again) == ("scheduled", AHEAD)
+    assert str(burki.case(wire_id).start_at) == AHEAD
+
+
+def test_contacts_to_run_again_for_may_be_named_by_a_long_address(burki: Burki) -> None:
+    longest = f"{'a' * 64}@{'.'.join(['b' * 61] * 3)}.cc"  # 64 characters, and 189 of domain
+    assert len(longest) == 253
+    wire_id = burki.campaign(recipients=False)
+    assert burki.post(wire_id, "contacts", {"contacts": [*PEOPLE, {"email": longest}]}).json()["added"] == 3
+    assert burki.start(wire_id).status_code == 200
+    burki.wait_for(wire_id, "completed")
+    assert burki.post(wire_id, "re-execute", {"contact_selection": [longest]}).status_code == 200
+    assert burki.case(wire_id).recipients == 1
+    assert burki.post(wire_id, "re-execute", {"contact_selection": ["a" * 255]}).status_code == 422
 
 
 def test_contacts_come_as_json_and_are_told_row_by_row(burki: Burki) -> None:

@@ -99,6 +99,10 @@ def test_a_workspace_and_its_keys_are_made_on_a_new_database(on: Shell) -> None:
         (("workspace", "create", "Acme", "--dialect", "klingon"), "dialect: expected one of leadlex"),
         (("workspace", "create", " "), "name: expected a name"),
         (
+            ("workspace", "create", "So", "--dialect", "sonarly", "--account-group", "a/b c"),
+            "account_group: expected 24 hexadecimal digits, found 'a/b c'",
+        ),
+        (
             ("key", "create", "--workspace", "nobody", "--dialect", "leadlex", "--scope", "lexi"),
             "no workspace 'nobody'",
         ),

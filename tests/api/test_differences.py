@@ -25,6 +25,15 @@ def again(house: House, campaign: str) -> dict[str, Any]:
     return house.task(house.start(campaign)["task_id"])
 
 
+def changed_since(house: House, task: str, seal: str) -> list[str] | None:
+    """What the refusal of a vote for another seal tells."""
+    answer = house.client.post(f"/v1/lexi/tasks/{task}/approve", {"seal": seal})
+    assert refusal(answer) == (409, "seal_changed", ["seal_changed"])
+    [blocker] = answer.json()["error"]["blockers"]
+    changed: list[str] | None = blocker["changed"]
+    return changed
+
+
 def test_a_first_run_has_nothing_to_be_compared_with(server: Server) -> None:
     house = House.of(server, policy=asking())
     campaign, task = house.asked()
@@ -83,6 +92,44 @@ def test_a_vote_for_what_was_edited_and_edited_back_is_refused(server: Server) -
     answer = house.client.call("POST", f"/v1/lexi/tasks/{first['id']}/approve")
     assert refusal(answer)[2] == ["task_decided"]
     assert house.task(second["id"])["status"] == "pending"
+
+
+def test_a_vote_for_the_seal_of_an_earlier_run_is_told_what_changed_since(server: Server) -> None:
+    house = House.of(server, policy=asking())
+    campaign, task = house.asked(start_at=AHEAD)
+    seals = [house.task(task)["seal"]]
+    subject = {"template": {**TEMPLATE, "subject": "Again"}}
+    for edit in (subject, {"sender": SENDER, "start_at": "2099-01-02T00:00:00Z"}):
+        house.data("PATCH", f"/v1/campaigns/{campaign}", edit)
+        seals.append(again(house, campaign)["seal"])
+    house.data("PATCH", f"/v1/campaigns/{campaign}", {"sender": None, "start_at": AHEAD})
+    house.data("POST", f"/v1/campaigns/{campaign}/contacts", {"contacts": house.people(1, start=7)})
+    house.data("PUT", "/v1/policy", asking(expires_after="PT48H"))
+    task = house.start(campaign)["task_id"]
+    before = house.rows()
+
+    assert [changed_since(house, task, seal) for seal in seals] == [
+        ["content", "audience", "requirement"],
+        ["audience", "requirement"],
+        ["sender", "start_at", "audience", "requirement"],
+    ]
+    assert house.rows() == before
+    house.data("POST", f"/v1/lexi/tasks/{task}/approve", {"seal": house.task(task)["seal"]})
+
+
+def test_a_run_that_proposes_the_same_again_differs_in_nothing(server: Server) -> None:
+    house = House.of(server, policy=asking())
+    campaign, first = house.asked()
+    house.data("POST", f"/v1/lexi/tasks/{first}/withdraw")
+    second = house.start(campaign)["task_id"]
+    assert changed_since(house, second, house.task(first)["seal"]) == []
+
+
+def test_of_a_seal_of_another_campaign_and_of_none_nothing_is_told(server: Server) -> None:
+    house, other = House.of(server, policy=asking()), House.of(server, policy=asking())
+    (_, task), (_, beside), (_, elsewhere) = house.asked(), house.asked(), other.asked()
+    for seal in (house.task(beside)["seal"], other.task(elsewhere)["seal"], "0" * 64, "", "Ж" * 5000):
+        assert changed_since(house, task, seal) is None
 
 
 def test_swapped_recipients_and_changed_values_are_named(server: Server) -> None:

@@ -75,6 +75,27 @@ def test_nothing_secret_is_told_again(server: Server) -> None:
     assert "mac" not in answer.text
 
 
+def test_keys_are_read_page_by_page_while_others_are_made_and_rotated(server: Server) -> None:
+    house = House.of(server)
+    own = str(house.client.key).split("_")[1]
+    ids = [own, *(made(house)[1] for _ in range(6))][::-1]
+    assert [[key["id"] for key in page] for page in house.pages("/v1/keys?limit=3")] == [ids[:3], ids[3:6], ids[6:]]
+    assert [len(page) for page in house.pages("/v1/keys?limit=7")] == [7, 0]
+
+    first = house.client.get("/v1/keys?limit=3")
+    made(house)
+    house.data("POST", f"/v1/keys/{ids[2]}/rotate")  # the cursor's own key
+    house.data("DELETE", f"/v1/keys/{ids[4]}")
+    rest = house.pages(first.links["next"]["url"])
+    assert [[key["id"] for key in page] for page in rest] == [ids[3:6], ids[6:]]
+    assert [key["revoked_at"] is None for key in rest[0]] == [True, False, True]
+
+    for _ in range(42):  # nine there are
+        made(house)
+    assert [len(page) for page in house.pages("/v1/keys")] == [50, 1]
+    assert House.of(server).pages(f"/v1/keys?cursor={ids[0]}") == [[]]  # another workspace's
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -189,6 +190,9 @@ UNREADABLE: list[tuple[str, str, Any]] = [
     ("GET", "/v1/campaigns?cursor=1", None),
     ("GET", "/v1/lists?cursor=1", None),
     ("GET", f"{CAMPAIGN}/test-sends?cursor=1", None),
+    *(("GET", f"{CAMPAIGN}/events?cursor={mark}", None) for mark in ("x", "-1", "1.5", "9" * 5000)),
+    *(("GET", f"/v1/keys?cursor={mark}", None) for mark in ("1", "a" * 17, "A" * 16, NOBODY)),
+    *(("GET", f"{path}?limit={limit}", None) for path in (f"{CAMPAIGN}/events", "/v1/keys") for limit in (0, 201)),
 ]
 
 
@@ -552,6 +556,27 @@ def test_the_ledger_is_read_page_by_page_and_by_state(server: Server) -> None:
         assert [len(page) for page in listed] == counts
 
 
+def test_events_are_read_page_by_page_while_more_are_written(server: Server) -> None:
+    house = House.of(server)
+    campaign = house.draft(0)
+    events = f"/v1/campaigns/{campaign}/events"
+
+    def import_people(*starts: int) -> None:
+        for start in starts:
+            house.data("POST", f"/v1/campaigns/{campaign}/contacts", {"contacts": house.people(1, start)})
+
+    import_people(*range(52))
+    assert [len(page) for page in house.pages(events)] == [50, 2]
+    assert [len(page) for page in house.pages(f"{events}?limit=26")] == [26, 26, 0]
+    first = house.client.get(f"{events}?limit=30")
+    import_people(*range(52, 55))
+    seen = [*first.json()["data"]["events"], *chain(*house.pages(first.links["next"]["url"]))]
+    assert [event["seq"] for event in seen] == list(range(1, 56))
+    assert {event["event"] for event in seen} == {"revise"}
+    other = house.draft(1)
+    assert house.pages(f"/v1/campaigns/{other}/events?cursor=1") == [[]]
+
+
 def test_a_warning_comes_back_with_the_start(server: Server) -> None:
     house = House.of(server)
 
@@ -817,6 +842,7 @@ def test_a_vote_for_another_seal_does_not_count(server: Server) -> None:
     answer = house.client.post(f"/v1/lexi/tasks/{task}/approve", {"seal": "0" * 64})
 
     assert refusal(answer) == (409, "seal_changed", ["seal_changed"])
+    assert answer.json()["error"]["blockers"][0]["changed"] is None
     assert house.rows() == before
 
 

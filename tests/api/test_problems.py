@@ -26,6 +26,7 @@ MALFORMED_BODIES = {
     "NaN": b'{"name": "Spring", "metadata": {"x": NaN}}',
     "a number beyond all measure": b'{"name": "Spring", "metadata": {"x": 1e999}}',
     "Infinity": b'{"name": "Spring", "metadata": {"x": -Infinity}}',
+    "a number of 5,000 digits": b'{"name": "Spring", "metadata": {"x": ' + b"9" * 5000 + b"}}",
     "no UTF-8": b'{"name": "Spr\xffing"}',
     "UTF-16": '{"name": "Spring"}'.encode("utf-16"),
     "nested without end": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",

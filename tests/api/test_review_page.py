@@ -172,6 +172,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_lets_nothing_out(mailing: Mai
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "noindex" in answer.headers["X-Robots-Tag"]
         assert answer.headers["Cache-Control"] == "no-store"
+        assert re.fullmatch("[0-9a-f]{24}", answer.headers["X-Request-Id"])
         assert not {"Set-Cookie", "Location"} & set(answer.headers)
         assert not re.search(r"<script|<link|<img|src=|https?:|style=", answer.text)
         assert url.rpartition("/")[2] not in answer.text

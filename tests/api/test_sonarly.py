@@ -144,6 +144,19 @@ def test_another_account_group_is_forbidden_whether_or_not_it_exists(server: Ser
     assert other.state(wire_id) == "draft"
 
 
+def test_an_account_group_is_the_same_in_upper_case(sonarly: Sonarly) -> None:
+    group = sonarly.tenant.account_group()
+    path = f"/v1/accounts/{group.upper()}/campaigns/{sonarly.campaign()}"
+    assert group.upper() != group
+    assert sonarly.client.get(path).status_code == 200
+
+
+def test_a_number_without_end_is_told_in_words_of_our_own(sonarly: Sonarly) -> None:
+    answer = raw(sonarly, b'{"name": "Spring", "steps": ' + b"9" * 5000 + b"}")
+    why = "expected valid JSON: a number is too long"
+    whole_error(answer, 400, "VALIDATION_ERROR", "The body is not valid JSON", why)
+
+
 def test_another_workspaces_campaign_is_not_found(server: Server, sonarly: Sonarly) -> None:
     foreign = Sonarly(server).campaign()
     for wire_id in (foreign, NOBODY):

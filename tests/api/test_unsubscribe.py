@@ -122,6 +122,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_lets_nothing_out(server: Serv
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert "noindex" in answer.headers["X-Robots-Tag"]
         assert answer.headers["Cache-Control"] == "no-store"
+        assert re.fullmatch("[0-9a-f]{24}", answer.headers["X-Request-Id"])
         assert "Set-Cookie" not in answer.headers
         assert "Location" not in answer.headers
         assert not re.search(r"<script|<link|<img|src=|https?:|style=", answer.text)

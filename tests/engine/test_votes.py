@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from whenever import TimeDelta
 
 from gonogo import reading, service, workspaces
@@ -261,6 +262,25 @@ def test_the_seal_of_the_run_before_is_another_even_where_nothing_was_changed(be
     bench.did(service.withdraw, first.task_id)
     second = bench.did(service.start, first.id)
     assert refused(bench, second, bench.bob, Ballot("approve", seal=first.seal)) == ["seal_changed"]
+
+
+def test_a_vote_with_the_right_seal_asks_the_database_no_more_than_one_without(bench: Bench) -> None:
+    statements: list[str] = []
+    sa.event.listen(bench.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    def said(seal: str | None) -> list[str]:
+        task = asked.pop()
+        seal = task.seal if seal == "its own" else seal
+        statements.clear()
+        bench.do(service.approve, task.task_id, Ballot("approve", seal=seal), by=bench.bob)
+        return statements.copy()
+
+    asked = [bench.asked() for _ in range(4)]
+    said(None)  # the first one of all looks things up
+    without, right, wrong = (said(seal) for seal in (None, "its own", "0" * 64))
+    assert right == without
+    assert any("seal = " in each for each in wrong)
+    assert not any("seal = " in each for each in right)
 
 
 def test_votes_for_a_run_that_was_closed_do_not_count_for_the_next(bench: Bench) -> None:

@@ -9,6 +9,8 @@ from gonogo.models import DIALECTS
 from gonogo.store import workspaces as rows
 from support.engine import HELLO, NOW, Bench, asking, codes, snapshot
 
+GROUP = "507f1f77bcf86cd79943901a"
+
 
 def mistakes(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
     return [mistake.path for mistake in refused.value.mistakes]
@@ -41,12 +43,28 @@ def test_one_that_can_not_be_made_says_why(bench: Bench, name: str, dialect: str
     assert snapshot(bench.engine) == before
 
 
-def test_two_of_one_account_group_are_refused_as_a_mistake(bench: Bench) -> None:
+@pytest.mark.parametrize("other", [GROUP, GROUP.upper()])
+def test_two_of_one_account_group_are_refused_as_a_mistake(bench: Bench, other: str) -> None:
     with bench.call(machine("")) as call:
-        workspaces.create(call, "Acme", "sonarly", account_group="acme")
+        workspaces.create(call, "Acme", "sonarly", account_group=GROUP)
     with bench.call(machine("")) as call, pytest.raises(Invalid) as refused:
-        workspaces.create(call, "Other", "sonarly", account_group="acme")
+        workspaces.create(call, "Other", "sonarly", account_group=other)
     assert mistakes(refused) == ["account_group"]
+
+
+def test_an_account_group_is_kept_in_lower_case(bench: Bench) -> None:
+    with bench.call(machine("")) as call:
+        made = workspaces.create(call, "Acme", "sonarly", account_group=GROUP.upper())
+        assert rows.get(call.connection, made).account_group == GROUP
+
+
+@pytest.mark.parametrize("group", ["", "acme", GROUP[1:], GROUP + "0", "x" * 24, GROUP[1:] + "\n"])
+def test_an_account_group_is_24_hexadecimal_digits(bench: Bench, group: str) -> None:
+    before = snapshot(bench.engine)
+    with bench.call(machine("")) as call, pytest.raises(Invalid) as refused:
+        workspaces.create(call, "Acme", "sonarly", account_group=group)
+    assert mistakes(refused) == ["account_group"]
+    assert snapshot(bench.engine) == before
 
 
 def test_every_workspace_has_a_salt_and_a_sender_of_its_own(bench: Bench) -> None:

@@ -409,6 +409,13 @@ def with_the_last_approved(connection: sa.Connection, run_id: str | None) -> lis
     return [this, *connection.execute(wanted)]
 
 
+def with_the_sealed(connection: sa.Connection, run_id: str | None, seal: str) -> list[sa.Row[Any]]:
+    """What a run proposes, and what the run of its campaign that bears the seal did, if any.
+    Index: gonogo_run_campaign_id_number_key."""
+    this = connection.execute(_PROPOSED.where(run.c.id == run_id)).one()
+    return [this, *connection.execute(_PROPOSED.where(run.c.campaign_id == this.campaign_id, run.c.seal == seal))]
+
+
 def proposed(connection: sa.Connection, run_ids: list[str | None]) -> dict[str | None, Any]:
     """What runs proposed, by id: recipients, seal, and the digest of what the review found."""
     wanted = sa.select(run.c.id, run.c.recipients, run.c.seal, run.c.findings).where(run.c.id.in_(run_ids))
@@ -433,9 +440,12 @@ def add_campaign(connection: sa.Connection, row: Document) -> None:
         raise Conflict(f"the campaign {row['wire_id']!r} was made by another transaction")
 
 
-def steps(connection: sa.Connection, campaign_id: str) -> list[sa.Row[Any]]:
-    """Every recorded step of a campaign, in order."""
-    return list(connection.execute(sa.select(step).where(step.c.campaign_id == campaign_id).order_by(step.c.seq)))
+def steps(
+    connection: sa.Connection, campaign_id: str, *, after: int = 0, limit: int | None = None
+) -> list[sa.Row[Any]]:
+    """Recorded steps of a campaign in order, from behind the given one: all, or so many. Index: the primary key."""
+    wanted = sa.select(step).where(step.c.campaign_id == campaign_id, step.c.seq > after)
+    return list(connection.execute(wanted.order_by(step.c.seq).limit(limit)))
 
 
 # Questions of the clock. Each is answered from an index made for it.

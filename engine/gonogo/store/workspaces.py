@@ -223,10 +223,17 @@ def find_key(connection: sa.Connection, workspace_id: str, key_id: str) -> sa.Ro
 KEY_FACTS = ("id", "dialect", "scopes", "member_id", "created_at", "expires_at", "revoked_at", "used_at")
 
 
-def keys(connection: sa.Connection, workspace_id: str) -> Sequence[sa.RowMapping]:
-    """The keys of a workspace, newest first. Index: gonogo_key_workspace_id_idx."""
+def keys(
+    connection: sa.Connection, workspace_id: str, *, before: str = "", limit: int | None = None
+) -> Sequence[sa.RowMapping]:
+    """The keys of a workspace, newest first, from before the given one: all, or so many.
+    Index: gonogo_key_workspace_id_idx."""
     wanted = sa.select(*(key.c[name] for name in KEY_FACTS)).where(key.c.workspace_id == workspace_id)
-    return connection.execute(wanted.order_by(key.c.created_at.desc(), key.c.id)).mappings().all()
+    if before:
+        mine = sa.and_(key.c.workspace_id == workspace_id, key.c.id == before)
+        made = sa.select(key.c.created_at).where(mine).scalar_subquery()
+        wanted = wanted.where(sa.tuple_(key.c.created_at, key.c.id) < sa.tuple_(made, sa.literal(before)))
+    return connection.execute(wanted.order_by(key.c.created_at.desc(), key.c.id.desc()).limit(limit)).mappings().all()
 
 
 def keys_among(connection: sa.Connection, ids: Collection[str]) -> set[str]:

@@ -14,7 +14,7 @@ from gonogo.parts import Part, Rows
 from gonogo.reading import CampaignView
 from gonogo.review import Finding
 from gonogo_api import contract
-from gonogo_api.dialects.bavlio.shapes import DIALECT, SETTINGS
+from gonogo_api.dialects.bavlio.shapes import DIALECT, SETTINGS, start_of
 from gonogo_api.shapes import Rejected, Shown, iso, one_of, rejected_rows
 
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
@@ -229,13 +229,13 @@ LOOKED_AT: dict[str, object] = {
 
 def campaign(view: CampaignView, now: Instant) -> CampaignShown:
     case, own, settings = view.case, view.case.extra, {**SETTINGS, **view.settings}
-    state = reading.status_of(case, now)
+    state, start_at = reading.status_of(case, now), start_of(case)
     window = settings.get("send_window") or {"start": None, "end": None}
     return CampaignShown(
         type=own["type"],
         description=own["description"],
         dataset_id=own["dataset_id"],
-        launch_type="scheduled" if case.start_at else own["launch_type"],
+        launch_type="scheduled" if start_at else "immediate",
         steps_config=own["steps_config"],
         alias_ids=own["alias_ids"],
         connected_account_id=own["connected_account_id"],
@@ -251,7 +251,7 @@ def campaign(view: CampaignView, now: Instant) -> CampaignShown:
         send_days=settings["send_days"],
         sending_window_start=window["start"],
         sending_window_end=window["end"],
-        start_date=iso(case.start_at or case.run_start_at),
+        start_date=iso(start_at),
         total_leads=case.recipients if case.run_open and case.recipients is not None else case.contacts,
         processed_leads=min(case.settled, case.recipients or 0),
         launch_job_id=case.run_id,

@@ -70,7 +70,7 @@ def edit_campaign(visit: Writer, campaign_id: Id, body: CampaignEdit) -> Respons
         case = cases.lock(call.connection, call.by.workspace, found(call, campaign_id))  # edits at once must both count
         return service.revise(call, case.id, **changes_of(call, body, reading.campaign(call, case.id)))
 
-    return _shown(visit, visit.step("revise", edit))
+    return _shown(visit, visit.both("revise", edit))
 
 
 @router.post("/{campaign_id}/launch", responses=says(Launched, examples=answers.LAUNCHED) | refuses(409))

@@ -11,11 +11,13 @@ from gonogo import content as engine
 from gonogo import parts
 from gonogo.actor import Actor
 from gonogo.call import Call
+from gonogo.contacts import new_list
 from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid
 from gonogo.models import Document
 from gonogo.reading import CampaignView
 from gonogo.store import cases
+from gonogo.store.cases import Case
 from gonogo_api.shapes import Contact, Long, LooseShape, Moment, Name, Text
 
 DIALECT = "bavlio"
@@ -93,7 +95,7 @@ class CampaignEdit(LooseShape):
     name: Name | None = None
     type: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     description: Annotated[str, Field(max_length=5000)] | None = None
-    dataset_id: Uuid | None = None
+    dataset_id: Annotated[Uuid | None, Field(description="null: none, and nobody to send to")] = None
     launch_type: Literal["immediate", "scheduled"] | None = None
     start_date: Moment | None = None
     daily_limit: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -102,7 +104,7 @@ class CampaignEdit(LooseShape):
     sending_window_end: Hour | None = None
     send_days: list[Day] | None = None
     timezone: Annotated[str, Field(max_length=64)] | None = None
-    steps_config: Annotated[list[StepConfig], Field(min_length=1, max_length=10)] | None = None
+    steps_config: Annotated[list[StepConfig], Field(max_length=10, description="Empty: none yet")] | None = None
     alias_ids: Annotated[list[Text], Field(max_length=100)] | None = None
     connected_account_id: Uuid | None = None
     system_prompt: Annotated[str, Field(max_length=50_000)] | None = None
@@ -123,6 +125,8 @@ class NewCampaign(CampaignEdit):
 #: What may be given as null.
 NULLABLE = (
     "description",
+    "dataset_id",
+    "alias_ids",
     "start_date",
     "sending_window_start",
     "sending_window_end",
@@ -154,22 +158,35 @@ def user_of(actor: Actor) -> str:
 
 
 def changes_of(call: Call, body: CampaignEdit, view: CampaignView | None) -> Document:
-    """Raises NotFound for a data set or a template, and Invalid."""
+    """What is as it is shown already changes nothing. Raises NotFound for a data set or a template, and Invalid."""
     given = body.model_fields_set
-    extra = dict(view.case.extra) if view else {**OWN, "user_id": user_of(call.by)}
-    extra |= body.model_dump(include=set(OWN), exclude_unset=True)
+    old = view.case.extra if view else {**OWN, "user_id": user_of(call.by)}
+    extra = {**old, **body.model_dump(include=set(OWN), exclude_unset=True)}
     changes: Document = {"name": body.name} if body.name is not None else {}
-    if body.steps_config:
+    extra["alias_ids"] = extra["alias_ids"] or []
+    if body.steps_config is not None:
         steps = _in_order(body.steps_config)
         extra["steps_config"] = [step.model_dump() for step in steps]
-        changes["content"] = Content(tuple(_step(call, step) for step in steps))
-    if body.dataset_id is not None:
-        changes["list_id"] = parts.find(call, DATASET, body.dataset_id).list_id
+        if extra["steps_config"] != old["steps_config"]:
+            changes["content"] = Content(tuple(_step(call, step) for step in steps)) if steps else None
     if given & {"launch_type", "start_date"}:
-        changes["start_at"] = _start(body, view)
-        extra["launch_type"] = "scheduled" if changes["start_at"] else "immediate"
+        shown = start_of(view.case) if view else None
+        start_at = _start(body, shown)
+        extra["launch_type"] = "scheduled" if start_at else "immediate"
+        if shown is None or start_at != shown:
+            changes["start_at"] = start_at
     changes["settings"] = _settings(body, view.settings if view else {})
-    return {**changes, "extra": extra}
+    return {**changes, **_people(call, body, view), "extra": extra}
+
+
+def _people(call: Call, body: CampaignEdit, view: CampaignView | None) -> Document:
+    """Whom the campaign is for; one that is taken off its data set has nobody, and the data set keeps its rows."""
+    old = view.case.extra["dataset_id"] if view else None
+    if "dataset_id" not in body.model_fields_set or body.dataset_id == old:
+        return {}
+    if body.dataset_id is not None:
+        return {"list_id": parts.find(call, DATASET, body.dataset_id).list_id}
+    return {"list_id": new_list(call, view.case.name)} if view else {}
 
 
 def _in_order(steps: list[StepConfig]) -> list[StepConfig]:
@@ -198,11 +215,18 @@ def _text(call: Call, template_id: str | None, step: StepConfig) -> Template:
     return content.steps[0].template
 
 
-def _start(body: CampaignEdit, view: CampaignView | None) -> Instant | None:
+def start_of(case: Case) -> Instant | None:
+    """When a campaign starts. A run that begins uses the date up, and it is the run's from then on."""
+    if case.start_at is None and case.begun_at is not None and case.extra["launch_type"] == "scheduled":
+        return case.run_start_at
+    return case.start_at
+
+
+def _start(body: CampaignEdit, shown: Instant | None) -> Instant | None:
     """When to start. A date and a wish to start at once contradict each other: nothing is sent by mistake."""
     start_at = body.start_date
-    if "start_date" not in body.model_fields_set and view is not None:
-        start_at = view.case.start_at if body.launch_type == "scheduled" else None
+    if "start_date" not in body.model_fields_set and body.launch_type == "scheduled":
+        start_at = shown
     if body.launch_type == "scheduled" and start_at is None:
         raise Invalid.at("start_date", "expected a time for a scheduled launch")
     if body.launch_type == "immediate" and start_at is not None:

@@ -10,7 +10,7 @@ from gonogo.content import Template
 from gonogo.parts import Part
 from gonogo.store.cases import Case
 from gonogo_api import contract
-from gonogo_api.dialects.burki.shapes import DIALECT
+from gonogo_api.dialects.burki.shapes import DIALECT, start_of
 from gonogo_api.shapes import Rejected, Shown, iso_seconds, one_of, rejected_rows
 
 CampaignWord = Annotated[str, one_of(contract.words(DIALECT))]
@@ -136,14 +136,15 @@ def assistant(part: Part) -> AssistantShown:
 
 
 def campaign(case: Case, now: Instant) -> CampaignShown:
+    start_at = start_of(case)
     return CampaignShown(
         id=int(case.wire_id),
         name=case.name,
         description=case.extra.get("description"),
         status=contract.status(DIALECT, reading.status_of(case, now)),
         assistant_id=case.extra.get("assistant_id"),
-        schedule_type="scheduled" if case.start_at else case.extra.get("schedule_type", "immediate"),
-        scheduled_time=iso_seconds(case.start_at),
+        schedule_type="scheduled" if start_at else "immediate",
+        scheduled_time=iso_seconds(start_at),
         total_contacts=case.contacts,
         started_at=iso_seconds(case.started_at),
         created_at=iso_seconds(case.created_at),

@@ -25,7 +25,6 @@ from gonogo_api.dialects.burki.answers import (
 )
 from gonogo_api.dialects.burki.shapes import (
     DIALECT,
-    OWN,
     CampaignEdit,
     NewAssistant,
     NewCampaign,
@@ -71,7 +70,7 @@ def create_campaign(visit: Writer, body: NewCampaign) -> Response:
     """Make a draft. Nobody is contacted before it is started."""
 
     def create(call: Call) -> Outcome:
-        said = changes_of(call, body, OWN, None)
+        said = changes_of(call, body, None)
         return service.create(call, Draft(**said, dialect=DIALECT, wire_id=parts.number(call)))
 
     return _shown(visit, visit.write(create).case, 201)
@@ -104,7 +103,7 @@ def edit_campaign(visit: Writer, campaign_id: Number, body: CampaignEdit) -> Res
 
     def edit(call: Call) -> Outcome:
         case = cases.lock(call.connection, call.by.workspace, found(call, campaign_id))  # edits at once must both count
-        return service.revise(call, case.id, **changes_of(call, body, case.extra, case.start_at))
+        return service.revise(call, case.id, **changes_of(call, body, case))
 
     return _shown(visit, visit.step("revise", edit).case)
 

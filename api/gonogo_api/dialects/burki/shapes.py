@@ -13,6 +13,7 @@ from gonogo.content import Content, Step, Template
 from gonogo.errors import Invalid
 from gonogo.models import Document
 from gonogo.store import cases
+from gonogo.store.cases import Case
 from gonogo_api import rows
 from gonogo_api.problems import Problem
 from gonogo_api.rows import Lines, Row, all_or_none
@@ -20,6 +21,7 @@ from gonogo_api.shapes import Contacts, Long, LooseShape, Moment, Name, Text
 from gonogo_api.strict import content_type
 
 DIALECT = "burki"
+MOST_OF_AN_ADDRESS = 254  #: characters
 Number = Annotated[int, Path(description="An integer id")]
 
 
@@ -56,34 +58,50 @@ class Schedule(LooseShape):
 
 
 class Again(LooseShape):
-    """Whom to take again: everybody, whoever could not be reached, or the contacts with these ids."""
+    """Whom to take again."""
 
-    contact_selection: Literal["all", "failed_only"] | list[Annotated[str, Field(max_length=64)]] = "all"
+    contact_selection: Annotated[
+        Literal["all", "failed_only"] | list[Annotated[str, Field(max_length=MOST_OF_AN_ADDRESS)]],
+        Field(description="Everybody, whoever could not be reached, or those listed: by address, or by contact id"),
+    ] = "all"
 
 
 def text_of(said: NewAssistant) -> Content:
     return Content((Step(0, Template(said.subject, said.body)),))
 
 
-def changes_of(call: Call, body: CampaignEdit, old: Document, start_at: Instant | None) -> Document:
-    """What is said of a campaign, in the service's words. Raises NotFound for an assistant, and Invalid."""
-    given = body.model_fields_set
-    extra = {**old, **body.model_dump(include={"description", "assistant_id", "schedule_type"}, exclude_unset=True)}
+def start_of(case: Case) -> Instant | None:
+    """When a campaign starts. A run that begins uses the time up, and it is the run's from then on."""
+    if case.start_at is None and case.begun_at is not None and case.extra.get("schedule_type") == "scheduled":
+        return case.run_start_at
+    return case.start_at
+
+
+def changes_of(call: Call, body: CampaignEdit, case: Case | None) -> Document:
+    """What is said of a campaign, in the service's words; what is as it is shown already changes nothing.
+
+    Raises NotFound for an assistant, and Invalid.
+    """
+    given, old = body.model_fields_set, case.extra if case else OWN
+    extra = {**old, **body.model_dump(include={"description", "assistant_id"} & given)}
     changes: Document = {"name": body.name} if body.name is not None else {}
-    if "assistant_id" in given:
+    if extra.get("assistant_id") != old.get("assistant_id"):
         changes["content"] = _said_by(call, body.assistant_id)
     if given & {"schedule_type", "scheduled_time"}:
-        start_at = body.scheduled_time if "scheduled_time" in given else start_at
-        extra["schedule_type"] = _schedule(body.schedule_type, start_at)
-        changes["start_at"] = start_at if extra["schedule_type"] == "scheduled" else None
+        shown = start_of(case) if case else None
+        start_at = _schedule(body, shown)
+        extra["schedule_type"] = "scheduled" if start_at else "immediate"
+        if shown is None or start_at not in (shown, shown.round("second", mode="floor")):
+            changes["start_at"] = start_at
     return {**changes, "extra": extra}
 
 
-def _schedule(wanted: str | None, start_at: Instant | None) -> str:
+def _schedule(body: CampaignEdit, shown: Instant | None) -> Instant | None:
     """A time that is given counts: nothing goes out at once because a word was left out."""
-    if wanted == "scheduled" and start_at is None:
+    start_at = body.scheduled_time if "scheduled_time" in body.model_fields_set else shown
+    if body.schedule_type == "scheduled" and start_at is None:
         raise Invalid.at("scheduled_time", "expected a time for a scheduled campaign")
-    return wanted or ("scheduled" if start_at is not None else "immediate")
+    return None if body.schedule_type == "immediate" else start_at
 
 
 def _said_by(call: Call, assistant_id: int | None) -> Content | None:

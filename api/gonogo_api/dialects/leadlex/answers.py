@@ -125,10 +125,12 @@ class FindingShown(Shown):
 
 @with_config(ConfigDict(extra="allow"))
 class BlockerShown(TypedDict):
-    """A reason why a step is refused, with the figures behind it."""
+    """A reason why a step is refused, with the figures behind it. `changed` comes with `seal_changed`: the sections in
+    which the task differs from the run that bears the ballot's seal; null where no run of the campaign does."""
 
     code: str
     message: str
+    changed: NotRequired[list[str] | None]
 
 
 class StageShown(Shown):

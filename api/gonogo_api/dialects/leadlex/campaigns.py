@@ -147,10 +147,15 @@ def campaign_preview(visit: Reader, campaign_id: Id, contact: str, step: int = 0
 
 
 @router.get("/v1/campaigns/{campaign_id}/events", responses=says(Data[Events]))
-def campaign_events(visit: Reader, campaign_id: Id) -> Response:
-    """Every recorded step of a campaign, in the chain of their digests."""
-    found = visit.read(lambda call: reading.events(call, known(campaign_id)))
-    return data(Events(events=[cast(EventShown, {**event, "at": iso(event["at"])}) for event in found]))
+def campaign_events(visit: Reader, campaign_id: Id, cursor: str = "", limit: Limit = 50) -> Response:
+    """Every recorded step of a campaign in order, in the chain of their digests."""
+    if cursor and not _FIGURE.fullmatch(cursor):
+        raise Problem("invalid", NO_CURSOR)
+    after = int(cursor or 0)
+    found = visit.read(lambda call: reading.events(call, known(campaign_id), after=after, limit=limit))
+    shown = [cast(EventShown, {**event, "at": iso(event["at"])}) for event in found]
+    last = str(found[-1]["seq"]) if len(found) == limit else None
+    return paged(Events(events=shown), last, f"/v1/campaigns/{campaign_id}/events", limit=limit)
 
 
 @router.get("/v1/campaigns/{campaign_id}/messages", responses=says(Data[Messages]))

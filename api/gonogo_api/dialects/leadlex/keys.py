@@ -2,21 +2,23 @@
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from gonogo import workspaces
 from gonogo.call import Call
 from gonogo_api import auth
-from gonogo_api.dialects.leadlex.answers import data
+from gonogo_api.dialects.leadlex.answers import data, paged
 from gonogo_api.dialects.leadlex.shapes import DIALECT
 from gonogo_api.openapi import says
+from gonogo_api.problems import NO_CURSOR, Problem
 from gonogo_api.routes import StrictRoute
 from gonogo_api.shapes import Data, Email, Moment, Shape, Shown, iso
 from gonogo_api.visits import Admin, grantable, unnamed
 
 router = APIRouter(route_class=StrictRoute, tags=["keys"])
 KeyId = Annotated[str, Path(description="The key's public part")]
+Limit = Annotated[int, Query(ge=1, le=200)]
 #: An answer that is to be given again would have to be kept, and with it a secret.
 SHOWN_ONCE = "a key is shown once, so its answer can't be repeated"
 
@@ -56,9 +58,13 @@ class EndedKey(Shown):
 
 
 @router.get("/v1/keys", responses=says(Data[Keys]))
-def list_keys(visit: Admin) -> Response:
-    """The keys of the workspace, newest first; never their secrets."""
-    return data(Keys(keys=cast(list[KeyShown], visit.read(auth.told))))
+def list_keys(visit: Admin, cursor: str = "", limit: Limit = 50) -> Response:
+    """The keys of the workspace, newest first, with those that ended; never their secrets."""
+    if cursor and not auth.KEY_ID.fullmatch(cursor):
+        raise Problem("invalid", NO_CURSOR)
+    found = cast(list[KeyShown], visit.read(lambda call: auth.told(call, before=cursor, limit=limit)))
+    last = found[-1]["id"] if len(found) == limit else None
+    return paged(Keys(keys=found), last, "/v1/keys", limit=limit)
 
 
 @router.post("/v1/keys", status_code=201, responses=says(Data[MadeKey], 201))

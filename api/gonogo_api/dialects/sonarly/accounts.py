@@ -47,8 +47,7 @@ def granted(scope: str) -> Any:
             str, Path(alias="accountGroupId", description="Account group ID that scopes the request")
         ],
     ) -> Account:
-        if account_group != visit.visitor.account_group:
-            well_formed("accountGroupId", account_group)
+        if well_formed("accountGroupId", account_group) != visit.visitor.account_group:
             raise Problem("forbidden", "The key does not grant access to this account group", "account_group_access")
         return Account(visit, request.scope["request_id"])
 
