@@ -200,11 +200,11 @@ def test_the_page_needs_nothing_from_elsewhere_and_lets_nothing_out(server: Serv
         assert title == heading
 
 
-def test_a_database_that_fails_asks_to_try_again(server: Server) -> None:
-    house = House.of(server)
+def test_a_database_that_fails_asks_to_try_again(strict: Server) -> None:
+    house = House.of(strict)
     eve = join(house)
-    url = made(server, eve)
-    with server.broken("ALTER TABLE gonogo_act RENAME TO gone", "ALTER TABLE gone RENAME TO gonogo_act"):
+    url = made(strict, eve)
+    with strict.broken("ALTER TABLE gonogo_act RENAME TO gone", "ALTER TABLE gone RENAME TO gonogo_act"):
         answer = requests.post(url, timeout=30)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     assert "try again" in answer.text
