@@ -57,12 +57,7 @@ class Front:
         await hand_on(self.apps[dialect], knock, path, scope, receive, send)
 
     async def _knock(self, authorization: str | None) -> Knock:
-        if not bearer(authorization):
-            return Knock()
-        try:
-            return Knock(*await self.meet(authorization))
-        except DBAPIError as error:
-            return Knock(failure=error)
+        return await met(self.meet(authorization)) if bearer(authorization) else Knock()
 
     def _chosen(self, headers: Headers, visitor: Visitor | None, path: str) -> str:
         host = headers.get("host", "").rsplit(":", 1)[0].lower()
@@ -71,6 +66,14 @@ class Front:
         if visitor is not None:
             return visitor.dialect
         return by_prefix(bearer(headers.get("authorization"))) or by_shape(path)
+
+
+async def met(meeting: Awaitable[tuple[Visitor | None, Allowance | None]]) -> Knock:
+    """What came of looking somebody up; a database that does not answer is a failure like any other."""
+    try:
+        return Knock(*await meeting)
+    except DBAPIError as error:
+        return Knock(failure=error)
 
 
 async def hand_on(app: FastAPI, knock: Knock, path: str, scope: Scope, receive: Receive, send: Send) -> None:

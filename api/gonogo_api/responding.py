@@ -9,12 +9,11 @@ import hmac
 import re
 
 from fastapi import FastAPI
-from sqlalchemy.exc import DBAPIError
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gonogo_api.auth import derived
-from gonogo_api.choosing import Knock, hand_on
+from gonogo_api.choosing import Knock, hand_on, met
 from gonogo_api.door import Door
 from gonogo_api.problems import Problem
 
@@ -53,11 +52,9 @@ class _Addresses:
     async def _knock(self, presented: str) -> Knock:
         """Who is meant by the token. One that lets nobody in is told apart from no other."""
         key_id = key_of(self.door.pepper, presented)
-        try:
-            visitor, allowance = await self.door.meet_owner(key_id) if key_id else (None, None)
-        except DBAPIError as error:
-            return Knock(failure=error)
+        knock = await met(self.door.meet_owner(key_id)) if key_id else Knock()
+        visitor = knock.visitor
         is_good = visitor is not None and visitor.alive and visitor.dialect == self.house.state.dialect
-        if visitor is None or not is_good or SCOPE not in visitor.actor.scopes:
+        if knock.failure is None and (visitor is None or not is_good or SCOPE not in visitor.actor.scopes):
             return Knock(failure=Problem("not_found", "No such resource", "path"))
-        return Knock(visitor, allowance)
+        return knock

@@ -15,20 +15,9 @@ from support.engine import SEQUENCE, Bench, snapshot
 DAY = TimeDelta(hours=24)
 
 
-class Write:
-    """Transactions of a bench, by Ann."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    def __call__(self, verb: Any) -> Any:
-        with self.bench.call() as call:
-            return verb(call)
-
-
 def send(bench: Bench, campaign: str, *members: str, **more: Any) -> list[RehearsalView]:
     asked = Asked(campaign, members or (bench.bob.person,), **more)
-    return send_test(Write(bench), bench.executor.channels, asked)
+    return send_test(bench.transact, bench.executor.channels, asked)
 
 
 def log(bench: Bench, campaign: str, **page: Any) -> list[RehearsalView]:

@@ -19,6 +19,7 @@ from whenever import Instant
 from gonogo.execution import smtp
 from gonogo.execution.channels import SENT, Channel, Delivery, Message, Receipt
 from gonogo.execution.smtp import Relay, Smtp
+from support.house import eventually
 from support.relays import Inbox, scripted, silent_relay, smtp_server
 from support.server import free_port
 
@@ -227,13 +228,6 @@ def in_thread(work: Callable[[], Delivery]) -> Iterator[list[Delivery]]:
     assert not thread.is_alive()
 
 
-def wait_for(said: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not said():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_closing_breaks_off_what_is_under_way_and_tells_what_nobody_can_know(
     dial: Dial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +235,7 @@ def test_closing_breaks_off_what_is_under_way_and_tells_what_nobody_can_know(
     with scripted(talk(GO, b"250-it goes on")) as relay:  # and it never says what became of the message
         channel = dial(relay.port, connections=1)
         with in_thread(lambda: channel.deliver(people(3), always)) as found:
-            wait_for(lambda: any(each.endswith(b"\r\n.\r\n") for each in relay.heard))
+            eventually(lambda: any(each.endswith(b"\r\n.\r\n") for each in relay.heard), True)
             channel.close()
     assert found == [Delivery([Receipt("unknown", smtp.CLOSED), None, None], smtp.CLOSED)]
     assert channel.deliver(people(1), always) == Delivery([None], smtp.CLOSED)
@@ -256,7 +250,7 @@ def test_a_relay_that_could_not_be_used_is_tried_by_one_at_a_time(dial: Dial, mo
         assert len(relay.callers) == 1
         monkeypatch.setattr(channel, "_rests_until", 0)
         with in_thread(lambda: channel.deliver(people(9), always)) as found:
-            wait_for(lambda: len(relay.callers) == 2)
+            eventually(lambda: len(relay.callers) == 2, True)
             assert channel.deliver(people(9), always).trouble
         assert found[0].trouble
         assert len(relay.callers) == 2

@@ -21,17 +21,6 @@ PROOFS = Proofs("https://go.example/", b"a secret of 32 bytes for the test")
 SECOND = TimeDelta(seconds=1)
 
 
-class Write:
-    """Transactions of a bench, by Ann."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    def __call__(self, verb: Any) -> Any:
-        with self.bench.call() as call:
-            return verb(call)
-
-
 def join(bench: Bench, name: str = "eve") -> str:
     """A member of whom nobody has shown that the address is theirs."""
     with bench.call() as call:
@@ -39,7 +28,7 @@ def join(bench: Bench, name: str = "eve") -> str:
 
 
 def ask(bench: Bench, member: str) -> bool:
-    return ask_to_verify(Write(bench), bench.executor.channels, PROOFS, member)
+    return ask_to_verify(bench.transact, bench.executor.channels, PROOFS, member)
 
 
 def token(bench: Bench) -> str:
@@ -104,11 +93,11 @@ def test_to_vouch_for_a_member_who_is_there_verifies_once_and_nothing_unverifies
 def test_nobody_is_sent_a_test_message_whose_address_is_not_verified(bench: Bench) -> None:
     eve, campaign = join(bench), bench.draft()
     asked = Asked(campaign, [bench.bob.person, eve])
-    said = refused(bench, lambda: send_test(Write(bench), bench.executor.channels, asked))
+    said = refused(bench, lambda: send_test(bench.transact, bench.executor.channels, asked))
     assert f"POST /v1/members/{eve}/verify" in said
     with bench.call() as call:
         workspaces.verify_member(call, eve)
-    assert [view.state for view in send_test(Write(bench), bench.executor.channels, asked)] == ["sent", "sent"]
+    assert [view.state for view in send_test(bench.transact, bench.executor.channels, asked)] == ["sent", "sent"]
 
 
 def test_the_mail_goes_to_the_member_alone_and_says_nothing_that_a_member_wrote(bench: Bench) -> None:
@@ -136,7 +125,7 @@ def test_the_mails_are_of_the_days_few_test_messages(bench: Bench) -> None:
     asked = Asked(bench.draft(), [bench.bob.person])
     for _ in range(DAILY // 2):
         ask(bench, eve)
-        send_test(Write(bench), bench.executor.channels, asked)
+        send_test(bench.transact, bench.executor.channels, asked)
     assert "0 of today are left" in refused(bench, lambda: ask(bench, eve))
 
 

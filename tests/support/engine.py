@@ -3,7 +3,7 @@ remembers, and one object that fires use cases, each in a transaction of its own
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from whenever import Instant, TimeDelta
@@ -23,6 +23,7 @@ from gonogo.store.ledger import Settled
 from gonogo.testing.fake_jobs import FakeJobs
 from gonogo.tick import Tick
 
+T = TypeVar("T")
 NOW = Instant.from_utc(2026, 1, 5, 9)
 HOUR = TimeDelta(hours=1)
 HELLO = Content((Step(0, Template("Hello {{ name }}", "Dear {{ name }},\n\nwe launch.", None)),))
@@ -135,6 +136,11 @@ class Bench:
         """A transaction, committed at the end."""
         with self.engine.begin() as connection:
             yield Call(connection, by or self.ann, self.clock.now(), self.jobs, HOUR)
+
+    def transact(self, verb: Callable[[Call], T]) -> T:
+        """Run a piece of work in a transaction of its own, by Ann."""
+        with self.call() as call:
+            return verb(call)
 
     def do(self, verb: Callable[..., Any], *args: object, by: Actor | None = None, **more: object) -> Outcome:
         """Fire a use case by Ann, or somebody else, in a transaction of its own; it answers what was written."""

@@ -349,7 +349,10 @@ class Executor:
         if not batch:
             return []
         begun = self.monotonic()
-        in_time = lambda: self.monotonic() <= held.deadline  # noqa: E731
+
+        def in_time() -> bool:
+            return self.monotonic() <= held.deadline
+
         settled = send(held, batch, self.clock.now, in_time, self.draining.is_set)
         took = self.monotonic() - begun
         if took < QUICK:

@@ -210,8 +210,20 @@ def _reached(case: Case, states: Sequence[str]) -> sa.Select[Any]:
     )
 
 
+def _chosen(case: Case) -> str | list[str]:
+    """Whom an ended campaign was opened again for: a word, or those who are listed."""
+    chosen: str | list[str] = (case.selection or {}).get("recipients", "all")
+    return chosen
+
+
+def _kept(case: Case) -> Sequence[str]:
+    """In which states earlier launches left the messages that are not sent again."""
+    chosen = _chosen(case)
+    return _KEPT.get(chosen, ()) if isinstance(chosen, str) else ()
+
+
 def _selected(case: Case) -> sa.ColumnElement[bool]:
-    chosen = (case.selection or {}).get("recipients", "all")
+    chosen = _chosen(case)
     if chosen == "unsent":
         return contact.c.id.not_in(_reached(case, ("rejected",)))
     if chosen == "failed":
@@ -229,7 +241,7 @@ def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> s
     if not case.run:
         wanted = sa.select(*columns, sa.literal(0).label("done")).select_from(contact)
     else:
-        handled, kept = _bits(_handled(case)), _bits(_reached(case, _KEPT.get(_chosen(case), ())))
+        handled, kept = _bits(_handled(case)), _bits(_reached(case, _kept(case)))
         done = sa.func.coalesce(handled.c.bits, 0).bitwise_or(sa.func.coalesce(kept.c.bits, 0))
         whole = sa.literal((1 << steps) - 1, sa.BigInteger)
         wanted = (
@@ -243,12 +255,6 @@ def _next_audience(case: Case, steps: int, *columns: sa.ColumnElement[Any]) -> s
     return wanted.where(
         contact.c.list_id == case.list_id, contact.c.excluded.is_(None), ~_suppressed(case.workspace).exists()
     )
-
-
-def _chosen(case: Case) -> str:
-    """Whom an ended campaign was opened again for: a word, or those who are listed."""
-    chosen = (case.selection or {}).get("recipients", "all")
-    return chosen if isinstance(chosen, str) else "listed"
 
 
 def _suppressed(workspace_id: str) -> sa.Select[Any]:
